@@ -1,2 +1,12 @@
-//! (being written)
-fn main() {}
+//! The clawdbot daemon and its commands.
+//!
+//! `ls src` is the flow: `sources` catch frames and readings, `pipeline` takes them through the network, `mqtt` tells
+//! the world. `app` alone wires them together and starts threads; `cli` alone turns an outcome into an exit code.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,66 @@
+//! The command line: one file a subcommand, and the only place where an outcome becomes an exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Turns cameras and sensors into MQTT events, with its own INT8 kernels.
+#[derive(Debug, Parser)]
+#[command(name = "clawdbot", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Why a command did not succeed. The message says what is wrong, why, and what to do next.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The work failed: exit code 1.
+    Failed(String),
+    /// The command line makes no sense: exit code 2 (clap's own code for it).
+    Usage(String),
+    /// The configuration is bad: exit code 78 (`EX_CONFIG`), which the systemd unit does not restart on.
+    BadConfiguration(String),
+}
+
+impl Failure {
+    /// A failure whose message is `error` with the chain of its causes.
+    pub(crate) fn from_error(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        Self::Failed(message)
+    }
+}
+
+/// Parses the command line, runs the command, reports its failure on standard error.
+pub(crate) fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (code, message) = match failure {
+                Failure::Failed(message) => (1, message),
+                Failure::Usage(message) => (2, message),
+                Failure::BadConfiguration(message) => (78, message),
+            };
+            report(&message);
+            ExitCode::from(code)
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the command line's own place for errors")]
+fn report(message: &str) {
+    eprintln!("clawdbot: {message}");
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {}
+}
