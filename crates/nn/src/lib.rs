@@ -1,1 +1,10 @@
-//! (being written)
+//! Floor 1: what a network is, how it is stored, and how it runs.
+//!
+//! The way of a network: an importer makes a float [`graph::Graph`]; passes simplify it; the converter decides each
+//! layer's precision and lowers it to a [`program::Program`] with packed weights; the bundle stores that and
+//! [`metadata`]; the executor runs it out of the mapped file.
+
+pub mod graph;
+pub mod metadata;
+pub mod program;
+pub mod tensor;
