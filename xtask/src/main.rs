@@ -1,2 +1,50 @@
-//! (being written)
-fn main() {}
+//! `cargo xtask <command>`: what a developer runs. One file a subcommand; [`SUBCOMMANDS`] is the list of them.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its user")]
+
+mod check;
+mod process;
+
+use std::process::ExitCode;
+
+/// What a subcommand answers: a failure is one message that says what is wrong, why, and what to do next.
+type Outcome = Result<(), String>;
+
+/// One developer command.
+struct Subcommand {
+    name: &'static str,
+    summary: &'static str,
+    /// Takes the arguments behind the name.
+    run: fn(&[String]) -> Outcome,
+}
+
+/// Every subcommand: to add one, write its file and a line here.
+const SUBCOMMANDS: &[Subcommand] =
+    &[Subcommand { name: "check", summary: "everything to run before a commit", run: check::run }];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print_usage();
+        return ExitCode::from(2);
+    };
+    let Some(subcommand) = SUBCOMMANDS.iter().find(|subcommand| subcommand.name == name) else {
+        eprintln!("xtask: there is no command {name:?}");
+        print_usage();
+        return ExitCode::from(2);
+    };
+    match (subcommand.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask {name}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_usage() {
+    println!("usage: cargo xtask <command> [arguments]\n");
+    for subcommand in SUBCOMMANDS {
+        println!("  {:<16} {}", subcommand.name, subcommand.summary);
+    }
+}

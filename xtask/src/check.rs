@@ -1,0 +1,67 @@
+//! `cargo xtask check`: everything that a developer runs before a commit, in the order in which it fails fastest.
+
+use std::time::Instant;
+
+use crate::Outcome;
+use crate::process;
+
+/// One thing to check.
+struct Step {
+    name: &'static str,
+    run: fn() -> Outcome,
+}
+
+const STEPS: &[Step] =
+    &[Step { name: "format", run: format }, Step { name: "clippy", run: clippy }, Step { name: "tests", run: tests }];
+
+/// Runs every step; stops at the first that fails.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    if let Some(argument) = arguments.first() {
+        return Err(format!("takes no arguments, but got {argument:?}"));
+    }
+    for step in STEPS {
+        println!("== {}", step.name);
+        #[expect(clippy::disallowed_methods, reason = "a developer's tool may look at the clock")]
+        let started = Instant::now();
+        (step.run)().map_err(|message| format!("{}: {message}", step.name))?;
+        println!("== {}: ok ({:.1} s)", step.name, started.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+fn format() -> Outcome {
+    process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Outcome {
+    process::run(&mut process::cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+}
+
+fn tests() -> Outcome {
+    process::run(&mut process::cargo(&["test", "--workspace", "--locked"]))
+}
+
+/// Shellcheck over every tracked file that is a shell script by its first line.
+fn shell_scripts() -> Outcome {
+    let tracked = process::output(&mut process::command("git", &["ls-files"]))?;
+    let scripts: Vec<&str> = tracked.lines().filter(|path| is_shell_script(path)).collect();
+    if scripts.is_empty() {
+        return Err("git lists no shell script, though .ci/run is one: is this a git checkout?".to_owned());
+    }
+    process::run(process::command("shellcheck", &["--enable=check-set-e-suppressed"]).args(&scripts))
+}
+
+fn is_shell_script(path: &str) -> bool {
+    let first_bytes = std::fs::read(process::repository_root().join(path)).unwrap_or_default();
+    first_bytes.starts_with(b"#!/usr/bin/env bash") || first_bytes.starts_with(b"#!/bin/sh")
+}
+
+/// `cargo deny` needs the advisory database, hence the network: it is the one step that may be left out.
+fn dependencies() -> Outcome {
+    if !process::is_installed("cargo-deny") {
+        println!("SKIPPED: cargo-deny is not installed, so licences and advisories were NOT checked");
+        println!("         (cargo install cargo-deny --locked)");
+        return Ok(());
+    }
+    process::run(&mut process::cargo(&["deny", "--locked", "check"]))
+}

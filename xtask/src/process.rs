@@ -1,0 +1,66 @@
+//! Running other programs, with errors that name the command and what to do about it.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::Outcome;
+
+/// The repository's root folder: the parent of xtask's own.
+pub(crate) fn repository_root() -> &'static Path {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest)
+}
+
+/// A command that runs in the repository's root, without standard input.
+pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(repository_root()).stdin(Stdio::null());
+    command
+}
+
+/// Cargo itself, as the one that started us.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+}
+
+/// Runs `command` with its output on ours.
+///
+/// # Errors
+/// When it cannot be started or does not end with exit code 0.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|error| not_started(command, &error))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed with {status}", shown(command))) }
+}
+
+/// Runs `command` and returns its standard output as text; its standard error goes to ours.
+///
+/// # Errors
+/// When it cannot be started, does not end with exit code 0, or prints something other than UTF-8.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::inherit()).output().map_err(|error| not_started(command, &error))?;
+    if !output.status.success() {
+        return Err(format!("`{}` failed with {}", shown(command), output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("`{}` printed something that is no UTF-8", shown(command)))
+}
+
+/// Whether a program of this name is on the PATH.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let mut text = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    text
+}
+
+fn not_started(command: &Command, error: &std::io::Error) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("cannot start `{program}`: {error}; CONTRIBUTING.md lists what to install")
+}
