@@ -11,8 +11,13 @@ struct Step {
     run: fn() -> Outcome,
 }
 
-const STEPS: &[Step] =
-    &[Step { name: "format", run: format }, Step { name: "clippy", run: clippy }, Step { name: "tests", run: tests }];
+const STEPS: &[Step] = &[
+    Step { name: "format", run: format },
+    Step { name: "clippy", run: clippy },
+    Step { name: "tests", run: tests },
+    Step { name: "shell scripts", run: shell_scripts },
+    Step { name: "licences and advisories", run: dependencies },
+];
 
 /// Runs every step; stops at the first that fails.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
