@@ -4,6 +4,8 @@
 //! the world. `app` alone wires them together and starts threads; `cli` alone turns an outcome into an exit code.
 
 mod cli;
+#[allow(dead_code, unused_imports, reason = "wired by app")]
+mod mqtt;
 #[allow(dead_code, reason = "wired by app")]
 mod sources;
 

@@ -1,0 +1,19 @@
+//! The front door to the MQTT world.
+//!
+//! A thread that has something to say builds a [`Message`] with [`payload::Composer`] and hands it to a [`Publisher`],
+//! which never waits. The [`client`] takes it from there: the pure [`session`] decides what is sent when, the client
+//! carries it over the wire. What health needs to know about the connection stands in [`Link`].
+//!
+//! Only [`topics`] spells topics, only [`payload`] knows the JSON, only [`client`] names rumqttc.
+
+mod link;
+mod message;
+mod options;
+pub(crate) mod payload;
+mod publisher;
+pub(crate) mod topics;
+
+pub(crate) use link::{Link, LinkState};
+pub(crate) use message::{Kind, Message};
+pub(crate) use options::{Broker, ClientIdentity, Credentials, Options, Password, Tls};
+pub(crate) use publisher::{Inbox, Publisher, Refused, channel};

@@ -1,0 +1,86 @@
+//! Every topic, spelled once. Topics have a fixed depth and each level is a slug, so that a subscriber's `+` always
+//! means the same thing and no name from a configuration can break a broker or Home Assistant.
+
+/// The longest slug in bytes.
+pub(crate) const SLUG_BYTES_MAX: usize = 48;
+
+/// The topics of one node: `<prefix>/<node>/...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Topics {
+    root: String,
+    node: String,
+}
+
+impl Topics {
+    /// Topics under `<prefix>/<node>`; `node` is made a [`slug`].
+    pub(crate) fn new(prefix: &str, node: &str) -> Self {
+        let node = slug(node);
+        Self { root: format!("{}/{node}", prefix.trim_matches('/')), node }
+    }
+
+    /// This node's id.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// `online` or `offline`, the last will: retained, QoS 1, plain text.
+    pub(crate) fn status(&self) -> String {
+        format!("{}/status", self.root)
+    }
+
+    /// What this node is: retained, QoS 1.
+    pub(crate) fn info(&self) -> String {
+        format!("{}/info", self.root)
+    }
+
+    /// How this node fares: retained, QoS 1.
+    pub(crate) fn health(&self) -> String {
+        format!("{}/health", self.root)
+    }
+
+    /// Rates and times of the last interval: QoS 0.
+    pub(crate) fn stats(&self) -> String {
+        format!("{}/stats", self.root)
+    }
+
+    /// Whether a camera delivers: retained, QoS 1.
+    pub(crate) fn camera_status(&self, camera: &str) -> String {
+        format!("{}/camera/{}/status", self.root, slug(camera))
+    }
+
+    /// What is in a camera's view now: retained, QoS 1.
+    pub(crate) fn camera_state(&self, camera: &str) -> String {
+        format!("{}/camera/{}/state", self.root, slug(camera))
+    }
+
+    /// What happened in a camera's view: QoS 1.
+    pub(crate) fn camera_event(&self, camera: &str) -> String {
+        format!("{}/camera/{}/event", self.root, slug(camera))
+    }
+
+    /// A sensor's last reading: retained, QoS 1.
+    pub(crate) fn sensor_state(&self, sensor: &str) -> String {
+        format!("{}/sensor/{}/state", self.root, slug(sensor))
+    }
+}
+
+/// A topic level for the display name `name`: lower case `[a-z0-9_-]`, everything else becomes one `_`, at most
+/// [`SLUG_BYTES_MAX`] bytes, never empty. A slug is its own slug. Two names can share a slug: whoever takes names from
+/// outside must refuse that.
+pub(crate) fn slug(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len().min(SLUG_BYTES_MAX));
+    for character in name.chars() {
+        if slug.len() == SLUG_BYTES_MAX {
+            break;
+        }
+        match character.to_ascii_lowercase() {
+            kept @ ('a'..='z' | '0'..='9' | '-' | '_') => slug.push(kept),
+            _ if slug.ends_with('_') => {}
+            _ => slug.push('_'),
+        }
+    }
+    if slug.is_empty() { "_".to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests;
