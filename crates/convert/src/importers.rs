@@ -1,0 +1,71 @@
+//! The formats that the converter reads. Each importer turns a file's bytes into a float
+//! [`Graph`](clawdbot_nn::graph::Graph) of the shared vocabulary; what comes after knows no format.
+//!
+//! Another format is a module here, a variant of [`Format`] with the mark by which its files are known, and an arm in
+//! [`import`].
+
+pub mod tflite;
+
+use clawdbot_nn::graph::Graph;
+
+/// A file format that can be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// TensorFlow Lite flatbuffers.
+    Tflite,
+}
+
+impl Format {
+    /// Every format, in the order in which marks are tried.
+    pub const ALL: [Self; 1] = [Self::Tflite];
+
+    /// For messages and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tflite => "TensorFlow Lite",
+        }
+    }
+
+    /// Whether a file's first bytes are this format's.
+    #[must_use]
+    pub fn recognises(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Tflite => bytes.get(4..8) == Some(b"TFL3"),
+        }
+    }
+}
+
+/// Why a file cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// No importer knows it.
+    #[error("the file's format is not known (it begins with {start:?}); supported: {}", names())]
+    UnknownFormat {
+        /// Its first bytes, printable ones as they are.
+        start: String,
+    },
+    /// TensorFlow Lite.
+    #[error(transparent)]
+    Tflite(#[from] tflite::TfliteError),
+}
+
+fn names() -> String {
+    Format::ALL.map(Format::name).join(", ")
+}
+
+/// Reads a network by its own mark (a file's name may lie).
+///
+/// # Errors
+/// When the format is not known or the file is damaged or uses what we do not support.
+pub fn import(bytes: &[u8]) -> Result<(Format, Graph), ImportError> {
+    let format = Format::ALL.into_iter().find(|format| format.recognises(bytes));
+    match format {
+        Some(Format::Tflite) => Ok((Format::Tflite, tflite::import(bytes)?)),
+        None => {
+            let start =
+                bytes.iter().take(8).flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect();
+            Err(ImportError::UnknownFormat { start })
+        }
+    }
+}
