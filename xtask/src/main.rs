@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its user")]
 
+mod bundle_default;
 mod check;
 mod process;
 
@@ -19,8 +20,10 @@ struct Subcommand {
 }
 
 /// Every subcommand: to add one, write its file and a line here.
-const SUBCOMMANDS: &[Subcommand] =
-    &[Subcommand { name: "check", summary: "everything to run before a commit", run: check::run }];
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand { name: "bundle-default", summary: "rebuild assets/ from public packages", run: bundle_default::run },
+    Subcommand { name: "check", summary: "everything to run before a commit", run: check::run },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
