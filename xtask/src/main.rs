@@ -4,7 +4,9 @@
 
 mod bundle_default;
 mod check;
+mod peers;
 mod process;
+mod record;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,7 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "bundle-default", summary: "rebuild assets/ from public packages", run: bundle_default::run },
     Subcommand { name: "check", summary: "everything to run before a commit", run: check::run },
+    Subcommand { name: "peers", summary: "our inference beside LiteRT's, in one run", run: peers::run_peers },
 ];
 
 fn main() -> ExitCode {
