@@ -1,1 +1,31 @@
-//! (being written)
+//! INT8 and FP16 micro-kernels, grouped by operator. Each operator is a folder: `mod.rs` holds the contract (shapes,
+//! layouts, ranges, rounding) and the table of variants, `scalar.rs` is the law that every other variant answers to, one
+//! file an ISA holds a variant, `pack.rs` makes the weight layout.
+//!
+//! The caller hands over raw slices and says on which [`isa::Isa`] to run. Kernels never allocate (packers do: they run in
+//! the converter), lock, spawn or log, and know no tensor: who calls splits the rows and lends the threads. An entry
+//! checks the lengths of its slices first and panics on a mismatch, because that is a bug of the caller; the bodies then
+//! only read and write inside them.
+//!
+//! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and one instruction); bodies are safe code.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "casts between element types are what these functions are about; ranges stand in each contract"
+)]
+
+pub mod add;
+pub mod catalogue;
+pub mod conv;
+pub mod conv_f16;
+pub mod depthwise;
+pub mod depthwise_f16;
+pub mod dequantize;
+pub mod epilogue;
+pub mod float16;
+pub mod gemm;
+pub mod geometry;
+pub mod isa;
+pub mod name;
+pub mod pool;
+pub mod quantize;

@@ -1,0 +1,18 @@
+//! `add_i8i8i8_scalar`: the law.
+
+use super::{Add, Task};
+
+impl Add<'_> {
+    /// The sum of one pair.
+    pub(crate) fn value(&self, a: i8, b: i8) -> i8 {
+        let a = (i32::from(a) - self.zero_points[0]) as f32 * self.scales[0];
+        let b = (i32::from(b) - self.zero_points[1]) as f32 * self.scales[1];
+        self.grid().quantize(a + b)
+    }
+}
+
+pub(super) fn run(task: Task<'_>) {
+    for ((output, &a), &b) in task.output.iter_mut().zip(task.a).zip(task.b) {
+        *output = task.add.value(a, b);
+    }
+}

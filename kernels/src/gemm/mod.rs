@@ -1,0 +1,84 @@
+//! INT8 matrix product: the 1x1 convolution of stride 1, straight on the NHWC tensor.
+//!
+//! | argument | shape | layout | range | alignment |
+//! |---|---|---|---|---|
+//! | input | `[rows][K]` | `input_stride` elements from row to row | -128..=127 | none |
+//! | weights | `[N][K]` | `[N/8][K/4][8][4]`, N padded to 8 by zeros ([`pack`]) | -127..=127 | none |
+//! | bias | `[N padded to 8]` | dense; -zero point x column sum is in it | any that keeps acc in i32 | none |
+//! | output | `[rows][N]` | see [`Output`]; only n < N is written | | none |
+//!
+//! `acc[r][n] = bias[n] + sum over k of input[r][k] * weights[n][k]` in i32, exact; then the law of [`crate::epilogue`].
+//! K is a multiple of 8: the input's channel stride, whose extra channels meet zero weights. An input of 4 channels has
+//! too short a row and goes through [`crate::conv`]. Two products of -128 x 127 fit 16 bits (32512), which the NEON
+//! variant relies on: a weight of -128 is out of range.
+
+use crate::epilogue::{Output, check_rows};
+use crate::isa::{Isa, Operator, Variant, choose};
+
+pub mod pack;
+pub(crate) mod scalar;
+
+/// The weights of a convolution. See the table above; for a k x k convolution K = taps x channel stride, tap by tap,
+/// padded to a multiple of 8.
+#[derive(Clone, Copy, Debug)]
+pub struct Gemm<'a> {
+    /// Products a result.
+    pub k: usize,
+    /// Output channels.
+    pub n: usize,
+    /// Packed.
+    pub weights: &'a [i8],
+    /// What each sum starts with.
+    pub bias: &'a [i32],
+    /// Sum of each output channel's weights, `[N padded to 8]`: for dot products of unsigned by signed bytes.
+    pub column_sums: &'a [i32],
+}
+
+impl Gemm<'_> {
+    /// Panics unless the slices have the packed lengths.
+    pub(crate) fn check(&self) {
+        let n_padded = self.n.next_multiple_of(8);
+        assert!(self.k.is_multiple_of(8), "K = {} is no multiple of 8", self.k);
+        assert!(self.weights.len() >= n_padded * self.k, "{} weights for {n_padded} x {}", self.weights.len(), self.k);
+        assert!(self.bias.len() >= n_padded, "{} biases for {n_padded} channels", self.bias.len());
+        assert!(self.column_sums.len() >= n_padded, "{} column sums for {n_padded}", self.column_sums.len());
+    }
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Task<'a> {
+    /// Rows of input and output.
+    pub rows: usize,
+    /// See the module's table.
+    pub input: &'a [i8],
+    /// Elements from row to row of the input.
+    pub input_stride: usize,
+    /// The weights.
+    pub gemm: &'a Gemm<'a>,
+    /// Where results go.
+    pub output: Output<'a>,
+}
+
+/// The operator.
+#[derive(Debug)]
+pub enum GemmI8 {}
+
+impl Operator for GemmI8 {
+    type Task<'a> = Task<'a>;
+}
+
+/// From the plainest to the best.
+pub const VARIANTS: &[Variant<GemmI8>] =
+    &[Variant { name: "gemm_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+
+/// `output = law(input x weights + bias)`; see the module.
+///
+/// # Panics
+/// When a slice is shorter than its shape says, or `isa` is not available here.
+pub fn gemm(isa: Isa, rows: usize, input: &[i8], input_stride: usize, gemm: &Gemm<'_>, output: Output<'_>) {
+    gemm.check();
+    check_rows("input", input.len(), input_stride, rows, gemm.k);
+    output.check(rows, gemm.n);
+    choose(VARIANTS, isa).run(Task { rows, input, input_stride, gemm, output });
+}

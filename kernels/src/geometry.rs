@@ -1,0 +1,57 @@
+//! How a window slides over a picture: what dense and depthwise convolutions share.
+
+use std::ops::Range;
+
+/// Sizes of one convolution. The input is NHWC with `channels` elements from pixel to pixel.
+///
+/// Cell (y, x) of the output sees the input rows `y * stride[0] - padding_top ..+ kernel[0]` and likewise columns; cells
+/// outside of the input count as padding, so bottom and right padding follow from the output's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Rows of the input.
+    pub input_height: usize,
+    /// Pixels a row of the input.
+    pub input_width: usize,
+    /// Elements from input pixel to input pixel (I8: the channel stride, 4 or a multiple of 16; F32: the channels).
+    pub channels: usize,
+    /// Height and width of the window.
+    pub kernel: [usize; 2],
+    /// Step down and to the right, each at least 1.
+    pub stride: [usize; 2],
+    /// Rows of padding above.
+    pub padding_top: usize,
+    /// Columns of padding at the left.
+    pub padding_left: usize,
+    /// Rows of the output.
+    pub output_height: usize,
+    /// Pixels a row of the output.
+    pub output_width: usize,
+}
+
+impl Geometry {
+    /// Cells of the window.
+    #[must_use]
+    pub const fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// The input pixel that `tap` (row-major in the window) of output cell (y, x) sees; `None` for padding.
+    #[inline]
+    pub(crate) fn pixel(&self, y: usize, x: usize, tap: usize) -> Option<usize> {
+        let row = (y * self.stride[0] + tap / self.kernel[1]).checked_sub(self.padding_top)?;
+        let column = (x * self.stride[1] + tap % self.kernel[1]).checked_sub(self.padding_left)?;
+        (row < self.input_height && column < self.input_width).then_some(row * self.input_width + column)
+    }
+
+    /// Panics unless `input` holds `length` = the whole input and `rows` are rows of the output.
+    pub(crate) fn check(&self, input_length: usize, rows: &Range<usize>) {
+        let needed = self.input_height * self.input_width * self.channels;
+        assert!(input_length >= needed, "the input holds {input_length} elements, {needed} are needed");
+        assert!(
+            rows.start <= rows.end && rows.end <= self.output_height,
+            "rows {rows:?} of an output with {} rows",
+            self.output_height
+        );
+        assert!(self.stride[0] > 0 && self.stride[1] > 0 && self.kernel[1] > 0, "a window without width or step");
+    }
+}
