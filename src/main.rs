@@ -6,7 +6,7 @@
 mod cli;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
 mod mqtt;
-#[allow(dead_code, reason = "wired by app")]
+#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod sources;
 
 use std::process::ExitCode;

@@ -162,8 +162,20 @@ impl JpegDecoder {
     /// # Errors
     /// [`PictureError`] when the bytes are no JPEG that we read, or it is too large.
     pub(crate) fn size(&self, bytes: &[u8]) -> Result<(u32, u32), PictureError> {
-        let (_, header) = self.open(bytes).map_err(|reason| PictureError::new(&self.name, reason))?;
-        Ok((header.width, header.height))
+        self.header(bytes).map(|header| (header.width, header.height))
+    }
+
+    /// The same for a JPEG whose EXIF data do not ask for it to be turned; `None` for one that is to be turned.
+    ///
+    /// # Errors
+    /// As [`JpegDecoder::size`].
+    pub(crate) fn size_if_upright(&self, bytes: &[u8]) -> Result<Option<(u32, u32)>, PictureError> {
+        let header = self.header(bytes)?;
+        Ok((header.orientation == Orientation::NoTransforms).then_some((header.width, header.height)))
+    }
+
+    fn header(&self, bytes: &[u8]) -> Result<Header, PictureError> {
+        self.open(bytes).map(|(_, header)| header).map_err(|reason| PictureError::new(&self.name, reason))
     }
 
     fn decode_with_exif(&self, bytes: &[u8], rgb: &mut Vec<u8>) -> Result<Header, PictureError> {
