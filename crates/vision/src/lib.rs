@@ -5,6 +5,7 @@
 //! come and go.
 #![forbid(unsafe_code)]
 
+pub mod annotate;
 pub mod heads;
 pub mod nms;
 pub mod objects;
