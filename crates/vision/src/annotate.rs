@@ -36,13 +36,19 @@ struct Style {
 
 impl Style {
     #[expect(clippy::cast_precision_loss, reason = "sides are far below 2^24")]
-    fn of(width: usize, height: usize) -> Self {
+    fn of(width: usize, height: usize, detections: usize) -> Self {
         // Between the sides: a wide strip should not get the tiny text of its height, nor the huge one of its width.
         let side = ((width as f32) * (height as f32)).sqrt();
+        // A crowd is told in smaller letters, or its labels hide it.
+        let crowd = match detections {
+            0..=12 => 1.0,
+            13..=24 => 0.8,
+            _ => 0.66,
+        };
         Self {
-            line: (side / 190.0).clamp(1.5, 12.0),
-            radius: (side / 64.0).clamp(2.0, 40.0),
-            text: (side / 27.0).clamp(12.0, 96.0),
+            line: (crowd * side / 190.0).clamp(1.5, 12.0),
+            radius: (crowd * side / 64.0).clamp(2.0, 40.0),
+            text: (crowd * side / 27.0).clamp(12.0, 96.0),
         }
     }
 }
@@ -64,7 +70,7 @@ pub fn annotate(
         return Err(NotAPicture { width, height, wanted, given: rgb.len() });
     }
     let mut canvas = Canvas::new(width, height, rgb);
-    let style = Style::of(width, height);
+    let style = Style::of(width, height, detections.len());
     let mut ordered: Vec<&Detection> = detections.iter().collect();
     ordered.sort_by(|a, b| b.score.total_cmp(&a.score));
     // The best is drawn last, so it lies on top; but its chip is placed first, so it has the best place.
@@ -98,7 +104,7 @@ fn outline(canvas: &mut Canvas<'_>, style: Style, detection: &Detection) {
     let Rectangle { left, top, right, bottom } = canvas.rectangle(&detection.bounding_box);
     let line = Rectangle { left: left + half, top: top + half, right: right - half, bottom: bottom - half };
     let color = palette::color(detection.label);
-    canvas.fill(&line, style.radius, color, 0.07);
+    canvas.fill(&line, style.radius, color, 0.04);
     canvas.stroke(&line, style.radius, style.line + (style.line * 0.6).max(1.2), palette::RIM, 0.45);
     canvas.stroke(&line, style.radius, style.line, color, 1.0);
 }

@@ -8,8 +8,8 @@ pub(super) const RIM: Color = [8, 12, 16];
 const INK: Color = [14, 18, 24];
 const PAPER: Color = [255, 255, 255];
 
-/// Bright, of similar weight, neighbours far apart in hue: labels that often stand together differ.
-const COLORS: [Color; 12] = [
+/// Bright, of similar weight; neighbours, and labels twelve apart, are far apart in hue.
+const COLORS: [Color; 24] = [
     [46, 204, 113],
     [255, 159, 28],
     [52, 152, 255],
@@ -22,6 +22,18 @@ const COLORS: [Color; 12] = [
     [255, 105, 205],
     [94, 129, 244],
     [0, 184, 148],
+    [214, 93, 255],
+    [82, 183, 255],
+    [255, 186, 107],
+    [64, 224, 160],
+    [255, 140, 160],
+    [116, 140, 255],
+    [178, 214, 60],
+    [72, 202, 228],
+    [244, 132, 255],
+    [120, 220, 120],
+    [255, 168, 76],
+    [255, 128, 128],
 ];
 
 /// The colour of a label; always the same one.
