@@ -6,13 +6,20 @@
 //!
 //! Only [`topics`] spells topics, only [`payload`] knows the JSON, only [`client`] names rumqttc.
 
+mod backoff;
+mod client;
+mod last_values;
 mod link;
 mod message;
 mod options;
+mod outbox;
 pub(crate) mod payload;
 mod publisher;
+mod session;
+mod tls;
 pub(crate) mod topics;
 
+pub(crate) use client::run;
 pub(crate) use link::{Link, LinkState};
 pub(crate) use message::{Kind, Message};
 pub(crate) use options::{Broker, ClientIdentity, Credentials, Options, Password, Tls};

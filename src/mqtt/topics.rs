@@ -12,10 +12,11 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    /// Topics under `<prefix>/<node>`; `node` is made a [`slug`].
+    /// Topics under `<prefix>/<node>`; `node` and each level of `prefix` are made a [`slug`].
     pub(crate) fn new(prefix: &str, node: &str) -> Self {
         let node = slug(node);
-        Self { root: format!("{}/{node}", prefix.trim_matches('/')), node }
+        let prefix: Vec<String> = prefix.trim_matches('/').split('/').map(slug).collect();
+        Self { root: format!("{}/{node}", prefix.join("/")), node }
     }
 
     /// This node's id.
