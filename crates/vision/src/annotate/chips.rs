@@ -31,7 +31,7 @@ pub(super) fn place(
     if label.is_empty() || width > bounds.width() || height > bounds.height() {
         return None;
     }
-    // Above the box, inside it, below it; each from its left, then from its right; then further and further down. The
+    // Above the box, inside it, below it; each from its left, then from its right; then further and further off. The
     // gap of half a line keeps a chip off its own outline.
     let gap = line;
     let tops = [
@@ -40,9 +40,12 @@ pub(super) fn place(
         object.bottom + gap / 2.0,
         object.bottom - height - 2.0 * gap,
     ];
-    let lower = (1_u8..24).map(|step| object.top + 2.0 * gap + f32::from(step) * (height + 2.0));
+    let further = (1_u8..16).flat_map(|step| {
+        let distance = f32::from(step) * (height + 2.0);
+        [object.top + 2.0 * gap + distance, object.top - height - gap / 2.0 - distance]
+    });
     let mut best: Option<(f32, Rectangle)> = None;
-    for (rank, top) in (0_u8..).zip(tops.into_iter().chain(lower)) {
+    for (rank, top) in (0_u8..).zip(tops.into_iter().chain(further)) {
         let inside = rank != 0 && rank != 2;
         let inset = if inside { 2.0 * gap } else { 0.0 };
         for left in [object.left + inset, object.right - inset - width] {
