@@ -4,7 +4,13 @@
 //! layer's precision and lowers it to a [`program::Program`] with packed weights; the bundle stores that and
 //! [`metadata`]; the executor runs it out of the mapped file.
 
+pub mod arena;
+pub mod bundle;
+pub mod executor;
 pub mod graph;
 pub mod metadata;
+pub mod model;
+pub mod plan;
 pub mod program;
 pub mod tensor;
+pub mod workers;

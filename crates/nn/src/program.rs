@@ -1,9 +1,12 @@
 //! A network as the executor runs it: every precision decided, every tensor packed and named. Stored in the bundle as
 //! JSON (the only serialised form of a network).
 //!
-//! Values are I8 or F32. An I8 value of real range r is `r = scale * (q - zero_point)`. I8 values of rank 4 lie in memory as
-//! NHWC with [`channel_stride`] bytes from pixel to pixel; bytes beyond C are never read with a non-zero weight. F32 values
-//! are dense.
+//! Values are I8 or F32. An I8 value of real range r is `r = scale * (q - zero_point)`. I8 values lie in memory with
+//! [`channel_stride`] bytes from pixel to pixel (C is the last axis, the pixels are all axes before it: NHWC); bytes beyond
+//! C are never read with a non-zero weight. F32 values are dense. [`verify`] says which programs may run.
+
+pub mod layout;
+pub mod verify;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +59,7 @@ pub struct Window {
 #[serde(deny_unknown_fields)]
 pub struct QuantizedWeights {
     /// I8, packed. Convolution: `[N/8][K/4][8][4]` with K = Kh*Kw*[`channel_stride`](C), tap-major, padded to a multiple of 8.
-    /// Depthwise: `[Kh*Kw][C padded to 16]`.
+    /// Depthwise: `[Kh*Kw][C padded to 16]`, C above 4. Weights that meet padding channels are 0.
     pub weights: String,
     /// I32 `[N padded to 8]` (depthwise: `[C padded to 16]`): bias in steps of (input scale x weight scale\[n\]), with
     /// -zero_point x column sum already in it.
@@ -85,8 +88,8 @@ pub struct QuantizedEpilogue {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Op {
-    /// I8 input -> I8 or F32 result. With a second input (I8, the result's shape) that is added in real numbers before the
-    /// clamp: a fused residual.
+    /// I8 input -> I8 or F32 result. With a second input (I8, the result's shape, both with one scale; I8 results only) that
+    /// is added in real numbers before the clamp: a fused residual.
     ConvolutionI8 {
         /// Kernel, stride, padding.
         window: Window,

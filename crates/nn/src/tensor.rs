@@ -55,6 +55,12 @@ pub struct ShapeMismatch {
     elements: usize,
 }
 
+impl ShapeMismatch {
+    pub(crate) const fn new(shape: Vec<usize>, elements: usize) -> Self {
+        Self { shape, elements }
+    }
+}
+
 impl Tensor {
     /// A tensor of `shape`. A scalar has the empty shape and one element.
     ///

@@ -1,0 +1,154 @@
+//! The tensors of one step, element by element.
+
+use half::f16;
+
+use super::{InvalidProgram, Lookup, Reason};
+use crate::model::TensorView;
+use crate::program::{QuantizedWeights, Step, Window, channel_stride};
+use crate::tensor::DataType;
+
+/// Largest magnitude of an activation.
+const ACTIVATION_MAX: i64 = 128;
+
+fn find<'a>(
+    step: &Step,
+    lookup: Lookup<'a>,
+    name: &str,
+    wanted_type: DataType,
+    wanted: &[usize],
+) -> Result<TensorView<'a>, InvalidProgram> {
+    let tensor = lookup(name).ok_or_else(|| InvalidProgram::tensor(step, name, Reason::NoSuchTensor))?;
+    if tensor.data_type == wanted_type && tensor.shape == wanted {
+        return Ok(tensor);
+    }
+    let (data_type, shape) = (tensor.data_type, tensor.shape.to_vec());
+    let reason = Reason::TensorShape { data_type, shape, wanted_type, wanted: wanted.to_vec() };
+    Err(InvalidProgram::tensor(step, name, reason))
+}
+
+/// I8 `[256]`.
+pub(super) fn table(step: &Step, lookup: Lookup<'_>, name: &str) -> Result<(), InvalidProgram> {
+    find(step, lookup, name, DataType::I8, &[256]).map(drop)
+}
+
+/// Weights `[N/8][K/4][8][4]` of an INT8 convolution from `inputs` to `outputs` channels, and what belongs to them.
+pub(super) fn convolution(
+    step: &Step,
+    lookup: Lookup<'_>,
+    tensors: &QuantizedWeights,
+    window: Window,
+    inputs: usize,
+    outputs: usize,
+) -> Result<(), InvalidProgram> {
+    let stride = channel_stride(inputs);
+    let depth = (window.kernel[0] * window.kernel[1]).checked_mul(stride).map(|taps| taps.next_multiple_of(8));
+    let depth = depth.ok_or_else(|| InvalidProgram::step(step, Reason::Window(format!("{window:?}"))))?;
+    let padded = outputs.next_multiple_of(8);
+    let found = find(step, lookup, &tensors.weights, DataType::I8, &[padded / 8, depth / 4, 8, 4])?;
+    let weights = found.as_i8().unwrap_or_default();
+    let fault = |reason| InvalidProgram::tensor(step, &tensors.weights, reason);
+    let used = window.kernel[0] * window.kernel[1] * stride;
+    let mut sums = vec![Sum::default(); padded];
+    for (at, &weight) in weights.iter().enumerate() {
+        if weight == 0 {
+            continue;
+        }
+        let (block, group, row, lane) = (at / (depth * 8), at / 32 % (depth / 4), at / 4 % 8, at % 4);
+        let position = group * 4 + lane;
+        if position >= used || position % stride >= inputs {
+            return Err(fault(Reason::PaddingWeight(at)));
+        }
+        sums[block * 8 + row].add(weight, at).map_err(fault)?;
+    }
+    belongings(step, lookup, tensors, &sums, outputs)
+}
+
+/// Weights `[taps][C padded to 16]` of an INT8 depthwise convolution, and what belongs to them.
+pub(super) fn depthwise(
+    step: &Step,
+    lookup: Lookup<'_>,
+    tensors: &QuantizedWeights,
+    window: Window,
+    channels: usize,
+) -> Result<(), InvalidProgram> {
+    let padded = channels.next_multiple_of(16);
+    let found = find(step, lookup, &tensors.weights, DataType::I8, &[window.kernel[0] * window.kernel[1], padded])?;
+    let weights = found.as_i8().unwrap_or_default();
+    let fault = |reason| InvalidProgram::tensor(step, &tensors.weights, reason);
+    let mut sums = vec![Sum::default(); padded];
+    for (at, &weight) in weights.iter().enumerate() {
+        if weight != 0 && at % padded >= channels {
+            return Err(fault(Reason::PaddingWeight(at)));
+        }
+        sums[at % padded].add(weight, at).map_err(fault)?;
+    }
+    belongings(step, lookup, tensors, &sums, channels)
+}
+
+/// The weights of one output channel.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    plain: i64,
+    magnitude: i64,
+}
+
+impl Sum {
+    fn add(&mut self, weight: i8, at: usize) -> Result<(), Reason> {
+        if weight == i8::MIN {
+            return Err(Reason::WeightRange(at));
+        }
+        self.plain += i64::from(weight);
+        self.magnitude += i64::from(weight).abs();
+        Ok(())
+    }
+}
+
+/// Column sums, bias and scale against the weights' sums. Only the first `outputs` channels need a scale.
+fn belongings(
+    step: &Step,
+    lookup: Lookup<'_>,
+    tensors: &QuantizedWeights,
+    sums: &[Sum],
+    outputs: usize,
+) -> Result<(), InvalidProgram> {
+    let shape = [sums.len()];
+    let stored = find(step, lookup, &tensors.column_sums, DataType::I32, &shape)?.as_i32().unwrap_or_default();
+    for (channel, (&stored, sum)) in stored.iter().zip(sums).enumerate() {
+        if i64::from(stored) != sum.plain {
+            let reason = Reason::ColumnSum { channel, sum: sum.plain, stored };
+            return Err(InvalidProgram::tensor(step, &tensors.column_sums, reason));
+        }
+    }
+    let bias = find(step, lookup, &tensors.bias, DataType::I32, &shape)?.as_i32().unwrap_or_default();
+    for (channel, (&bias, sum)) in bias.iter().zip(sums).enumerate() {
+        if i64::from(bias).abs() + sum.magnitude * ACTIVATION_MAX > i64::from(i32::MAX) {
+            return Err(InvalidProgram::tensor(step, &tensors.bias, Reason::Accumulator(channel)));
+        }
+    }
+    let scale = find(step, lookup, &tensors.scale, DataType::F32, &shape)?.as_f32().unwrap_or_default();
+    for (channel, &scale) in scale.iter().enumerate() {
+        let idle = channel >= outputs && scale == 0.0;
+        if !(idle || scale.is_normal() && scale > 0.0) {
+            return Err(InvalidProgram::tensor(step, &tensors.scale, Reason::ChannelScale { channel, scale }));
+        }
+    }
+    Ok(())
+}
+
+/// F16 weights of `shape` and F32 biases, as many as `biases`, all finite.
+pub(super) fn floats(
+    step: &Step,
+    lookup: Lookup<'_>,
+    (weights, shape): (&str, &[usize]),
+    (bias, biases): (&str, usize),
+) -> Result<(), InvalidProgram> {
+    let found = find(step, lookup, weights, DataType::F16, shape)?.as_f16().unwrap_or_default();
+    if let Some(at) = found.iter().position(|&weight| !f16::is_finite(weight)) {
+        return Err(InvalidProgram::tensor(step, weights, Reason::NotFinite(at)));
+    }
+    let found = find(step, lookup, bias, DataType::F32, &[biases])?.as_f32().unwrap_or_default();
+    if let Some(at) = found.iter().position(|bias| !bias.is_finite()) {
+        return Err(InvalidProgram::tensor(step, bias, Reason::NotFinite(at)));
+    }
+    Ok(())
+}
