@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::Outcome;
 use crate::process;
+use crate::{shell, units};
 
 /// One thing to check.
 struct Step {
@@ -13,17 +14,16 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "format", run: format },
+    Step { name: "shell scripts", run: || shell::run(&[]) },
+    Step { name: "systemd unit", run: || units::run(&[]) },
     Step { name: "clippy", run: clippy },
     Step { name: "tests", run: tests },
-    Step { name: "shell scripts", run: shell_scripts },
     Step { name: "licences and advisories", run: dependencies },
 ];
 
 /// Runs every step; stops at the first that fails.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if let Some(argument) = arguments.first() {
-        return Err(format!("takes no arguments, but got {argument:?}"));
-    }
+    process::refuse_arguments(arguments)?;
     for step in STEPS {
         println!("== {}", step.name);
         #[expect(clippy::disallowed_methods, reason = "a developer's tool may look at the clock")]
@@ -44,21 +44,6 @@ fn clippy() -> Outcome {
 
 fn tests() -> Outcome {
     process::run(&mut process::cargo(&["test", "--workspace", "--locked"]))
-}
-
-/// Shellcheck over every tracked file that is a shell script by its first line.
-fn shell_scripts() -> Outcome {
-    let tracked = process::output(&mut process::command("git", &["ls-files"]))?;
-    let scripts: Vec<&str> = tracked.lines().filter(|path| is_shell_script(path)).collect();
-    if scripts.is_empty() {
-        return Err("git lists no shell script, though .ci/run is one: is this a git checkout?".to_owned());
-    }
-    process::run(process::command("shellcheck", &["--enable=check-set-e-suppressed"]).args(&scripts))
-}
-
-fn is_shell_script(path: &str) -> bool {
-    let first_bytes = std::fs::read(process::repository_root().join(path)).unwrap_or_default();
-    first_bytes.starts_with(b"#!/usr/bin/env bash") || first_bytes.starts_with(b"#!/bin/sh")
 }
 
 /// `cargo deny` needs the advisory database, hence the network: it is the one step that may be left out.

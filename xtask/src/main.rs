@@ -4,9 +4,12 @@
 
 mod bundle_default;
 mod check;
+mod cross;
 mod peers;
 mod process;
 mod record;
+mod shell;
+mod units;
 
 use std::process::ExitCode;
 
@@ -25,7 +28,10 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "bundle-default", summary: "rebuild assets/ from public packages", run: bundle_default::run },
     Subcommand { name: "check", summary: "everything to run before a commit", run: check::run },
+    Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "peers", summary: "our inference beside LiteRT's, in one run", run: peers::run_peers },
+    Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
+    Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },
 ];
 
 fn main() -> ExitCode {

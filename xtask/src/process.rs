@@ -1,6 +1,6 @@
 //! Running other programs, with errors that name the command and what to do about it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
@@ -9,6 +9,20 @@ use crate::Outcome;
 pub(crate) fn repository_root() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest)
+}
+
+/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, or `target` in the repository.
+pub(crate) fn target_directory() -> PathBuf {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    repository_root().join(chosen.unwrap_or_else(|| PathBuf::from("target")))
+}
+
+/// For a subcommand that takes no arguments.
+///
+/// # Errors
+/// Names the argument that was given all the same.
+pub(crate) fn refuse_arguments(arguments: &[String]) -> Outcome {
+    arguments.first().map_or(Ok(()), |argument| Err(format!("takes no arguments, but got {argument:?}")))
 }
 
 /// A command that runs in the repository's root, without standard input.

@@ -1,0 +1,31 @@
+//! The check can fail.
+
+use super::*;
+
+fn verified(unit: &str) -> Option<Outcome> {
+    if !process::is_installed("systemd-analyze") {
+        println!("SKIPPED: systemd-analyze is not installed");
+        return None;
+    }
+    Some(verify(unit))
+}
+
+#[test]
+fn a_misspelt_setting_is_an_error() {
+    let unit = "[Service]\nExecStart=/usr/bin/clawdbot run\nProtectSistem=strict\n";
+    if let Some(outcome) = verified(unit) {
+        assert!(outcome.is_err_and(|error| error.contains("ProtectSistem")));
+    }
+}
+
+#[test]
+fn a_plain_unit_passes() {
+    if let Some(outcome) = verified("[Service]\nExecStart=/usr/bin/clawdbot run\n") {
+        assert_eq!(outcome, Ok(()));
+    }
+}
+
+#[test]
+fn a_unit_that_runs_something_else_is_an_error() {
+    assert!(verify("[Service]\nExecStart=/bin/false\n").is_err());
+}
