@@ -1,5 +1,8 @@
 //! The command line: one file a subcommand, and the only place where an outcome becomes an exit code.
 
+mod check_config;
+
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,7 +16,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Check a configuration file and show the settings that come of it.
+    CheckConfig(check_config::Arguments),
+}
 
 /// Why a command did not succeed. The message says what is wrong, why, and what to do next.
 #[derive(Debug)]
@@ -61,6 +67,18 @@ fn report(message: &str) {
     eprintln!("clawdbot: {message}");
 }
 
+/// Prints `text` and a line feed on standard output. A reader that has gone away (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("standard output can't be written ({error}); check where it goes")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn run(command: Command) -> Result<(), Failure> {
-    match command {}
+    match command {
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
+    }
 }

@@ -5,6 +5,8 @@
 
 mod cli;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
+mod config;
+#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod mqtt;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
 mod sources;

@@ -22,5 +22,7 @@ pub(crate) mod topics;
 pub(crate) use client::run;
 pub(crate) use link::{Link, LinkState};
 pub(crate) use message::{Kind, Message};
-pub(crate) use options::{Broker, ClientIdentity, Credentials, Options, Password, Tls};
+pub(crate) use options::{
+    Broker, ClientIdentity, Credentials, KEEP_ALIVE_DEFAULT, Options, PREFIX_DEFAULT, Password, Tls,
+};
 pub(crate) use publisher::{Inbox, Publisher, Refused, channel};

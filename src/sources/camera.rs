@@ -75,6 +75,18 @@ pub(crate) enum CameraFormat {
     Yu12,
 }
 
+impl CameraFormat {
+    /// Its name in the configuration.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mjpg => "mjpg",
+            Self::Yuyv => "yuyv",
+            Self::Nv12 => "nv12",
+            Self::Yu12 => "yu12",
+        }
+    }
+}
+
 /// What to replay and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReplayOptions {
