@@ -406,7 +406,7 @@ fn softmax(builder: &mut Builder<'_, '_>, call: &Call<'_, '_>) -> Result<(), Fau
 fn reshape(builder: &mut Builder<'_, '_>, call: &Call<'_, '_>) -> Result<(), Fault> {
     let x = builder.activation(call.input(0)?)?;
     let (from, to) = (shape_of(builder, call.input(0)?), shape_of(builder, call.output));
-    if from.iter().product::<usize>() != to.iter().product() {
+    if from.iter().product::<usize>() != to.iter().product::<usize>() {
         return Err(Fault::Bad(format!("its input has the shape {from:?}, its result {to:?}: not the same elements")));
     }
     builder.push(Op::Reshape, vec![x], call.output)
