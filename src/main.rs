@@ -3,6 +3,9 @@
 //! `ls src` is the flow: `sources` catch frames and readings, `pipeline` takes them through the network, `mqtt` tells
 //! the world. `app` alone wires them together and starts threads; `cli` alone turns an outcome into an exit code.
 
+#[cfg(feature = "broker")]
+#[allow(dead_code, reason = "wired by app")]
+mod broker;
 mod cli;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
 mod config;

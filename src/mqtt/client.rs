@@ -327,5 +327,5 @@ fn sentence(error: &ConnectionError, address: &str) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "broker"))]
 mod tests;
