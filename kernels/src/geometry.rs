@@ -43,6 +43,16 @@ impl Geometry {
         (row < self.input_height && column < self.input_width).then_some(row * self.input_width + column)
     }
 
+    /// The upper left input pixel of the window of output cell (y, x) if the whole window lies inside of the input.
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    #[inline]
+    pub(crate) fn inside(&self, y: usize, x: usize) -> Option<usize> {
+        let row = (y * self.stride[0]).checked_sub(self.padding_top)?;
+        let column = (x * self.stride[1]).checked_sub(self.padding_left)?;
+        let fits = row + self.kernel[0] <= self.input_height && column + self.kernel[1] <= self.input_width;
+        fits.then_some(row * self.input_width + column)
+    }
+
     /// Panics unless `input` holds `length` = the whole input and `rows` are rows of the output.
     pub(crate) fn check(&self, input_length: usize, rows: &Range<usize>) {
         let needed = self.input_height * self.input_width * self.channels;

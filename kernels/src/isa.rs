@@ -177,3 +177,32 @@ pub(crate) fn choose<O: Operator>(variants: &[Variant<O>], isa: Isa) -> &Variant
     let fitting = variants.iter().rev().find(|variant| isa.includes(variant.isa) && variant.body.is_some());
     fitting.unwrap_or(&variants[0])
 }
+/// A body in an `aarch64` build, else nothing.
+macro_rules! on_arm {
+    ($body:path) => {{
+        #[cfg(target_arch = "aarch64")]
+        {
+            Some($body as _)
+        }
+        #[cfg(not(target_arch = "aarch64"))]
+        {
+            None
+        }
+    }};
+}
+pub(crate) use on_arm;
+
+/// A body in an `x86_64` build, else nothing.
+macro_rules! on_x86 {
+    ($body:path) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            Some($body as _)
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            None
+        }
+    }};
+}
+pub(crate) use on_x86;

@@ -15,6 +15,8 @@
 )]
 
 pub mod add;
+#[cfg(target_arch = "aarch64")]
+mod arm;
 pub mod catalogue;
 pub mod conv;
 pub mod conv_f16;
@@ -29,3 +31,7 @@ pub mod isa;
 pub mod name;
 pub mod pool;
 pub mod quantize;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod rows;
+#[cfg(target_arch = "x86_64")]
+mod x86;

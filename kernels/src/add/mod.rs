@@ -4,8 +4,12 @@
 //! the law of [`crate::epilogue`] from the clamp on. All slices have one length; ranges -128..=127; no alignment.
 
 use crate::epilogue::Grid;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// The numbers of a sum.
@@ -53,8 +57,11 @@ impl Operator for AddI8 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<AddI8>] =
-    &[Variant { name: "add_i8i8i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<AddI8>] = &[
+    Variant { name: "add_i8i8i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "add_i8i8i8_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
+    Variant { name: "add_i8i8i8_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
+];
 
 /// `output = law(a + b)`; see the module.
 ///

@@ -16,8 +16,14 @@ use crate::epilogue::Output;
 use crate::gemm::Gemm;
 pub use crate::gemm::pack;
 use crate::geometry::Geometry;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
 mod scalar;
 
 /// One call.
@@ -46,8 +52,17 @@ impl Operator for ConvI8 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<ConvI8>] =
-    &[Variant { name: "conv_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<ConvI8>] = &[
+    Variant { name: "conv_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "conv_i8i8i32_4x8x8_neon", isa: Isa::Neon, tile: &[4, 8, 8], body: on_arm!(neon::run) },
+    Variant {
+        name: "conv_i8i8i32_8x8x16_neon_dotprod",
+        isa: Isa::NeonDotprod,
+        tile: &[8, 8, 16],
+        body: on_arm!(neon_dotprod::run),
+    },
+    Variant { name: "conv_i8i8i32_4x8x8_avx2", isa: Isa::Avx2, tile: &[4, 8, 8], body: on_x86!(avx2::run) },
+];
 
 /// `output = law(input * weights + bias)` for `rows` of the output; see the module.
 ///

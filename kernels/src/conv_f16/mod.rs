@@ -15,8 +15,12 @@
 use std::ops::Range;
 
 use crate::geometry::Geometry;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod pack;
 mod scalar;
 
@@ -63,8 +67,11 @@ impl Operator for DenseF16 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<DenseF16>] =
-    &[Variant { name: "conv_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<DenseF16>] = &[
+    Variant { name: "conv_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "conv_f16_f32f16f32_8x8x4_neon", isa: Isa::Neon, tile: &[8, 8, 4], body: on_arm!(neon::run) },
+    Variant { name: "conv_f16_f32f16f32_8x8x1_avx2", isa: Isa::Avx2, tile: &[8, 8, 1], body: on_x86!(avx2::run) },
+];
 
 /// Runs `task`; see the module.
 ///

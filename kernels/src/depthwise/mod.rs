@@ -14,8 +14,12 @@ use std::ops::Range;
 
 use crate::epilogue::{Requantize, check_rows};
 use crate::geometry::Geometry;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod pack;
 mod scalar;
 
@@ -58,8 +62,11 @@ impl Operator for DepthwiseI8 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<DepthwiseI8>] =
-    &[Variant { name: "depthwise_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<DepthwiseI8>] = &[
+    Variant { name: "depthwise_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "depthwise_i8i8i32_1x16_neon", isa: Isa::Neon, tile: &[1, 16], body: on_arm!(neon::run) },
+    Variant { name: "depthwise_i8i8i32_1x16_avx2", isa: Isa::Avx2, tile: &[1, 16], body: on_x86!(avx2::run) },
+];
 
 /// Runs `task`; see the module.
 ///

@@ -13,8 +13,12 @@
 use std::ops::Range;
 
 use crate::geometry::Geometry;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// The weights and what surrounds the sum.
@@ -56,8 +60,11 @@ impl Operator for DepthF16 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<DepthF16>] =
-    &[Variant { name: "depthwise_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<DepthF16>] = &[
+    Variant { name: "depthwise_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "depthwise_f16_f32f16f32_1x8_neon", isa: Isa::Neon, tile: &[1, 8], body: on_arm!(neon::run) },
+    Variant { name: "depthwise_f16_f32f16f32_1x8_avx2", isa: Isa::Avx2, tile: &[1, 8], body: on_x86!(avx2::run) },
+];
 
 /// Runs `task`; see the module.
 ///

@@ -7,8 +7,12 @@
 //! | output | `[rows][channels]` | dense f32 | |
 
 use crate::epilogue::check_rows;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// One call.
@@ -37,8 +41,11 @@ impl Operator for Dequantize {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<Dequantize>] =
-    &[Variant { name: "dequantize_i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<Dequantize>] = &[
+    Variant { name: "dequantize_i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "dequantize_i8f32_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
+    Variant { name: "dequantize_i8f32_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
+];
 
 /// Runs `task`; see the module.
 ///

@@ -14,6 +14,10 @@
 //! are finite and normal. `|acc| > 2^24` only rounds. Source: knowledge of TensorFlow Lite's `_fp32_` requantisation as
 //! XNNPACK defines it, with the zero point added after rounding.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 mod scalar;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ fn far_values_are_clamped_around_the_zero_point() {
 
 #[test]
 fn the_table_is_read_at_q_plus_128() {
-    let table: [i8; 256] = std::array::from_fn(|index| (127 - index as i32) as i8);
+    let table: [i8; 256] = std::array::from_fn(|index| i8::try_from(127 - i64::try_from(index).unwrap()).unwrap());
     let mirrored = Requantize { table: Some(&table), ..PLAIN };
     assert_eq!([-1000, 0, 4, 1000].map(|accumulator| mirrored.value(accumulator, 0, 0)), [127, -1, -3, -128]);
 }

@@ -13,8 +13,14 @@
 //! variant relies on: a weight of -128 is out of range.
 
 use crate::epilogue::{Output, check_rows};
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon_dotprod;
 pub mod pack;
 pub(crate) mod scalar;
 
@@ -69,8 +75,17 @@ impl Operator for GemmI8 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<GemmI8>] =
-    &[Variant { name: "gemm_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<GemmI8>] = &[
+    Variant { name: "gemm_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "gemm_i8i8i32_4x8x8_neon", isa: Isa::Neon, tile: &[4, 8, 8], body: on_arm!(neon::run) },
+    Variant {
+        name: "gemm_i8i8i32_8x8x16_neon_dotprod",
+        isa: Isa::NeonDotprod,
+        tile: &[8, 8, 16],
+        body: on_arm!(neon_dotprod::run),
+    },
+    Variant { name: "gemm_i8i8i32_4x8x8_avx2", isa: Isa::Avx2, tile: &[4, 8, 8], body: on_x86!(avx2::run) },
+];
 
 /// `output = law(input x weights + bias)`; see the module.
 ///

@@ -8,8 +8,12 @@
 //! | output | `[rows][channels]` | `output_stride` elements from row to row; only `channels` of them are written | -128..=127 |
 
 use crate::epilogue::{Grid, check_rows};
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// One call.
@@ -44,8 +48,11 @@ impl Operator for Quantize {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<Quantize>] =
-    &[Variant { name: "quantize_f32i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<Quantize>] = &[
+    Variant { name: "quantize_f32i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "quantize_f32i8_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
+    Variant { name: "quantize_f32i8_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
+];
 
 /// Runs `task`; see the module.
 ///

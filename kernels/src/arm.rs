@@ -1,0 +1,90 @@
+//! The unsafe edge on Arm: loads and stores of whole registers, and the instructions that stable Rust does not offer.
+//!
+//! Loads and stores take arrays, so that their bounds are in their types.
+
+use std::arch::aarch64::{
+    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint16x8_t, vld1_s8, vld1q_f32, vld1q_s8, vld1q_s32, vld1q_u16,
+    vst1_s8, vst1q_f32,
+};
+use std::arch::asm;
+
+/// Sixteen bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_i8x16(source: &[i8; 16]) -> int8x16_t {
+    // SAFETY: reads the array's 16 elements; the instruction asks for no alignment.
+    unsafe { vld1q_s8(source.as_ptr()) }
+}
+
+/// Eight bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_i8x8(source: &[i8; 8]) -> int8x8_t {
+    // SAFETY: reads the array's 8 elements; the instruction asks for no alignment.
+    unsafe { vld1_s8(source.as_ptr()) }
+}
+
+/// Eight bytes as an array.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn bytes(value: int8x8_t) -> [i8; 8] {
+    let mut bytes = [0; 8];
+    // SAFETY: writes the array's 8 elements.
+    unsafe { vst1_s8(bytes.as_mut_ptr(), value) };
+    bytes
+}
+
+/// Four integers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_i32x4(source: &[i32; 4]) -> int32x4_t {
+    // SAFETY: reads the array's 4 elements.
+    unsafe { vld1q_s32(source.as_ptr()) }
+}
+
+/// Four floats.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_f32x4(source: &[f32; 4]) -> float32x4_t {
+    // SAFETY: reads the array's 4 elements.
+    unsafe { vld1q_f32(source.as_ptr()) }
+}
+
+/// Stores four floats.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_f32x4(target: &mut [f32; 4], value: float32x4_t) {
+    // SAFETY: writes the array's 4 elements.
+    unsafe { vst1q_f32(target.as_mut_ptr(), value) }
+}
+
+/// Eight binary16 numbers as floats. `fcvtl` is Armv8.0, but its Rust intrinsic came after our oldest compiler.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_f16x8(source: &[u16; 8]) -> [float32x4_t; 2] {
+    let (low, high);
+    // SAFETY: reads the array's 8 elements; the conversions touch registers only.
+    unsafe {
+        let bits: uint16x8_t = vld1q_u16(source.as_ptr());
+        asm!("fcvtl {0:v}.4s, {1:v}.4h", out(vreg) low, in(vreg) bits, options(pure, nomem, nostack, preserves_flags));
+        asm!("fcvtl2 {0:v}.4s, {1:v}.8h", out(vreg) high, in(vreg) bits, options(pure, nomem, nostack, preserves_flags));
+    }
+    [low, high]
+}
+
+/// `sums[i] += ` the product of four bytes of `weights` and the four bytes `LANE` of `values`, for i in 0..4. Its
+/// intrinsic, `vdotq_laneq_s32`, is unstable.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+pub(crate) fn dot_lane<const LANE: usize>(mut sums: int32x4_t, weights: int8x16_t, values: int8x16_t) -> int32x4_t {
+    const { assert!(LANE < 4) }
+    // SAFETY: one instruction of the `dotprod` feature, registers only.
+    unsafe {
+        asm!(
+            "sdot {sums:v}.4s, {weights:v}.16b, {values:v}.4b[{lane}]",
+            sums = inout(vreg) sums, weights = in(vreg) weights, values = in(vreg) values, lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sums
+}

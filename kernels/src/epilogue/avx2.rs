@@ -1,0 +1,153 @@
+//! The law on AVX2, eight channels at a time. Rounding is the processor's default, to nearest even.
+
+use std::arch::x86_64::{
+    __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps, _mm256_castsi256_si128,
+    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256, _mm256_max_ps,
+    _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_sub_epi32,
+};
+
+use super::{Grid, Output, Requantize};
+use crate::x86::{bytes, load_f32x8, load_i8x8, load_i32x8, store_f32x8};
+
+/// The elements `n..n + 8`.
+#[inline]
+fn eight<T>(source: &[T], n: usize) -> &[T; 8] {
+    &source[n..].as_chunks::<8>().0[0]
+}
+
+/// [`Grid`] in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Quantizer<'a> {
+    low: __m256,
+    high: __m256,
+    zero_point: __m256i,
+    table: Option<&'a [i8; 256]>,
+}
+
+impl<'a> Quantizer<'a> {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn new(grid: &Grid<'a>) -> Self {
+        let (low, high) = grid.bounds();
+        Self {
+            low: _mm256_set1_ps(low),
+            high: _mm256_set1_ps(high),
+            zero_point: _mm256_set1_epi32(grid.zero_point),
+            table: grid.table,
+        }
+    }
+
+    /// The law from the clamp on.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn quantize(&self, values: __m256) -> [i8; 8] {
+        let clamped = _mm256_min_ps(_mm256_max_ps(values, self.low), self.high);
+        let q = _mm256_add_epi32(_mm256_cvtps_epi32(clamped), self.zero_point);
+        let short = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256::<1>(q));
+        let q = bytes(_mm_packs_epi16(short, short));
+        match self.table {
+            None => q,
+            Some(table) => q.map(|q| table[usize::from((i16::from(q) + 128) as u8)]),
+        }
+    }
+}
+
+/// f32(q - zero point) of eight bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn centred(q: &[i8; 8], zero_point: __m256i) -> __m256 {
+    _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_cvtepi8_epi32(load_i8x8(q)), zero_point))
+}
+
+/// Requantisation of the channels `n..n + count` (count <= 8) in registers.
+pub(crate) struct Requantizer<'a> {
+    n: usize,
+    count: usize,
+    scale: __m256,
+    quantizer: Quantizer<'a>,
+    requantize: Requantize<'a>,
+}
+
+impl<'a> Requantizer<'a> {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn new(requantize: &Requantize<'a>, n: usize, count: usize) -> Self {
+        Self {
+            n,
+            count,
+            scale: load_f32x8(eight(requantize.scale, n)),
+            quantizer: Quantizer::new(&requantize.grid()),
+            requantize: *requantize,
+        }
+    }
+
+    /// Stores the results of one row. `target` is the row from channel 0 on.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn store(&self, sums: __m256i, row: usize, target: &mut [i8]) {
+        let mut values = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), self.scale);
+        if let Some(residual) = self.requantize.residual {
+            let source = &residual.data[row * residual.stride + self.n..][..self.count];
+            let mut addends = [0; 8];
+            addends[..self.count].copy_from_slice(source);
+            let addends = centred(&addends, _mm256_set1_epi32(residual.zero_point));
+            values = _mm256_add_ps(values, _mm256_mul_ps(addends, _mm256_set1_ps(residual.scale)));
+        }
+        let results = self.quantizer.quantize(values);
+        let target = &mut target[self.n..];
+        match target.first_chunk_mut::<8>() {
+            Some(target) if self.count == 8 => *target = results,
+            _ => target[..self.count].copy_from_slice(&results[..self.count]),
+        }
+    }
+}
+
+/// What turns the sums of eight output channels into results.
+pub(crate) struct Block<'a> {
+    bias: __m256i,
+    finish: Finish<'a>,
+}
+
+enum Finish<'a> {
+    I8(Requantizer<'a>),
+    F32 { n: usize, count: usize, scale: __m256, low: __m256, high: __m256 },
+}
+
+impl<'a> Block<'a> {
+    /// For the channels from `n` on of `channels`.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn new(bias: &[i32], output: &Output<'a>, n: usize, channels: usize) -> Self {
+        let count = (channels - n).min(8);
+        let finish = match output {
+            Output::I8 { requantize, .. } => Finish::I8(Requantizer::new(requantize, n, count)),
+            Output::F32 { scale, low, high, .. } => Finish::F32 {
+                n,
+                count,
+                scale: load_f32x8(eight(scale, n)),
+                low: _mm256_set1_ps(*low),
+                high: _mm256_set1_ps(*high),
+            },
+        };
+        Self { bias: load_i32x8(eight(bias, n)), finish }
+    }
+
+    /// Stores the results of one row.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn store(&self, sums: __m256i, row: usize, output: &mut Output<'_>) {
+        let sums = _mm256_add_epi32(sums, self.bias);
+        match (&self.finish, output) {
+            (Finish::I8(requantizer), Output::I8 { data, stride, .. }) => {
+                requantizer.store(sums, row, &mut data[row * *stride..]);
+            }
+            (Finish::F32 { n, count, scale, low, high }, Output::F32 { data, stride, .. }) => {
+                let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), *scale);
+                let mut results = [0.0; 8];
+                store_f32x8(&mut results, _mm256_min_ps(_mm256_max_ps(value, *low), *high));
+                data[row * *stride + n..][..*count].copy_from_slice(&results[..*count]);
+            }
+            _ => unreachable!("a block is made for the output that it stores to"),
+        }
+    }
+}
