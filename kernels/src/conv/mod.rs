@@ -25,6 +25,8 @@ mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_dotprod;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 /// One call.
 #[derive(Debug)]

@@ -1,0 +1,34 @@
+//! Every variant that a table lists, against the reference beside it: integers bit by bit, floats within the bound that
+//! their contract names. Each slice that a kernel sees ends, or begins, at a page that must not be touched.
+//!
+//! A variant that this processor cannot run is counted, not passed. `KERNELS_REQUIRE=neon,avx2` fails a run in which one of
+//! those instruction sets was exercised nowhere, `KERNELS_FORBID=neon_dotprod` one in which it was (an emulated core
+//! that should not have it). The last line counts.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::print_stdout,
+    reason = "numbers made up by the thousand, and a test program's own report"
+)]
+
+mod elementwise;
+mod float;
+mod guarded;
+mod integer;
+mod made_up;
+mod tally;
+
+fn main() {
+    let mut tally = tally::Tally::default();
+    integer::gemm(&mut tally);
+    integer::conv(&mut tally);
+    integer::depthwise(&mut tally);
+    elementwise::add(&mut tally);
+    elementwise::pool(&mut tally);
+    elementwise::quantize(&mut tally);
+    elementwise::dequantize(&mut tally);
+    float::conv_f16(&mut tally);
+    float::depthwise_f16(&mut tally);
+    tally.finish();
+}
