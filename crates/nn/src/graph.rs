@@ -136,3 +136,54 @@ pub struct Graph {
     /// What the caller wants.
     pub outputs: Vec<ValueId>,
 }
+
+impl Activation {
+    /// One that does what `self` and then `next` do.
+    #[must_use]
+    pub const fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::None, other) | (other, Self::None) => other,
+            (Self::Relu, Self::Relu) => Self::Relu,
+            (Self::Relu6, _) | (_, Self::Relu6) => Self::Relu6,
+        }
+    }
+}
+
+impl Graph {
+    /// Indices of the nodes that read `value`, each once for every time that it does.
+    pub fn readers(&self, value: ValueId) -> impl Iterator<Item = usize> + '_ {
+        self.nodes
+            .iter()
+            .enumerate()
+            .flat_map(move |(at, node)| node.inputs.iter().filter(move |&&input| input == value).map(move |_| at))
+    }
+
+    /// Index of the node that makes `value`; `None` for inputs and constants.
+    #[must_use]
+    pub fn producer(&self, value: ValueId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.output == value)
+    }
+
+    /// The one node that reads `value`; `None` when there are none or several, or the caller wants it too.
+    #[must_use]
+    pub fn only_reader(&self, value: ValueId) -> Option<usize> {
+        let mut readers = self.readers(value);
+        let reader = readers.next()?;
+        let alone = readers.next().is_none() && !self.outputs.contains(&value);
+        alone.then_some(reader)
+    }
+
+    /// The floats of a constant; `None` when it is none, or of another type.
+    #[must_use]
+    pub fn constant_f32(&self, value: ValueId) -> Option<&[f32]> {
+        self.constants.get(&value)?.as_f32()
+    }
+
+    /// Adds a constant and answers its value.
+    pub fn add_constant(&mut self, name: String, tensor: Tensor) -> ValueId {
+        let id = ValueId(self.values.len());
+        self.values.push(Value { name, shape: tensor.shape().to_vec() });
+        self.constants.insert(id, tensor);
+        id
+    }
+}

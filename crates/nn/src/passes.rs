@@ -1,0 +1,32 @@
+//! Rewrites of a float graph that leave its results as they are and its work smaller. Each is a function from graph to
+//! graph that takes what it recognises and leaves the rest alone; `reference` is the judge.
+
+mod activation;
+mod affine;
+mod constants;
+mod dead;
+mod pad;
+mod residual;
+#[cfg(test)]
+mod tests;
+
+pub use activation::fuse_activations;
+pub use affine::fold_affine;
+pub use constants::fold_constants;
+pub use dead::remove_dead;
+pub use pad::fold_pads;
+pub use residual::fuse_residuals;
+
+use crate::graph::Graph;
+
+/// All passes, in an order in which each finds what the earlier ones made: constants first, then what belongs into a
+/// convolution (padding, factors, activation), then residual sums, which need the convolution bare; dead nodes last.
+#[must_use]
+pub fn simplify(graph: Graph) -> Graph {
+    let graph = fold_constants(graph);
+    let graph = fold_pads(graph);
+    let graph = fold_affine(graph);
+    let graph = fuse_activations(graph);
+    let graph = fuse_residuals(graph);
+    remove_dead(graph)
+}

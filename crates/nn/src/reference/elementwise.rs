@@ -1,0 +1,54 @@
+//! Operators whose results depend on single elements, or on one axis.
+
+use crate::graph::Activation;
+use crate::tensor::Tensor;
+
+pub(super) fn clamp(x: &[f32], activation: Activation) -> Vec<f32> {
+    let (low, high) = activation.bounds();
+    x.iter().map(|x| x.max(low).min(high)).collect()
+}
+
+pub(super) fn add(a: &Tensor, b: &Tensor) -> Option<Vec<f32>> {
+    let (a, b) = (a.as_f32()?, b.as_f32()?);
+    (a.len() == b.len()).then(|| a.iter().zip(b).map(|(a, b)| a + b).collect())
+}
+
+/// `factors` has one element, or as many as the last axis.
+pub(super) fn multiply(x: &Tensor, factors: &Tensor) -> Option<Vec<f32>> {
+    let (x, factors, channels) = (x.as_f32()?, factors.as_f32()?, x.shape().last().copied().unwrap_or(1));
+    let fits = factors.len() == 1 || factors.len() == channels;
+    fits.then(|| x.iter().enumerate().map(|(at, x)| x * factors[at % factors.len()]).collect())
+}
+
+pub(super) fn logistic(x: &[f32]) -> Vec<f32> {
+    x.iter().map(|&x| narrow(1.0 / (1.0 + (-f64::from(x)).exp()))).collect()
+}
+
+pub(super) fn softmax(x: &Tensor) -> Option<Vec<f32>> {
+    let channels = x.shape().last().copied().filter(|&channels| channels > 0)?;
+    let mut result = Vec::with_capacity(x.as_f32()?.len());
+    for row in x.as_f32()?.chunks_exact(channels) {
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let powers: Vec<f64> = row.iter().map(|&x| f64::from(x - max).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        result.extend(powers.iter().map(|power| narrow(power / sum)));
+    }
+    Some(result)
+}
+
+pub(super) fn concatenate(inputs: &[&Tensor], axis: usize) -> Option<Vec<f32>> {
+    let outer: usize = inputs.first()?.shape().get(..axis)?.iter().product();
+    let mut result = Vec::new();
+    for row in 0..outer {
+        for input in inputs {
+            let length: usize = input.shape().get(axis..)?.iter().product();
+            result.extend_from_slice(input.as_f32()?.get(row * length..(row + 1) * length)?);
+        }
+    }
+    Some(result)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+pub(super) const fn narrow(x: f64) -> f32 {
+    x as f32
+}
