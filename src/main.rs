@@ -10,7 +10,11 @@ mod cli;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
 mod config;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
+mod health;
+#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod mqtt;
+#[allow(dead_code, reason = "wired by app")]
+mod sinks;
 #[allow(dead_code, unused_imports, reason = "wired by app")]
 mod sources;
 

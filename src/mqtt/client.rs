@@ -327,5 +327,6 @@ fn sentence(error: &ConnectionError, address: &str) -> String {
     }
 }
 
-#[cfg(all(test, feature = "broker"))]
+#[cfg(test)]
+#[cfg(feature = "broker")]
 mod tests;

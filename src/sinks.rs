@@ -1,0 +1,3 @@
+//! Where things go beside MQTT.
+
+pub(crate) mod log;
