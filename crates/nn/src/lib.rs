@@ -7,6 +7,8 @@
 pub mod arena;
 pub mod bundle;
 pub mod executor;
+#[cfg(test)]
+mod fixture;
 pub mod graph;
 pub mod metadata;
 pub mod model;
