@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and the only place where an outcome becomes an exit code.
 
 mod check_config;
+mod devices;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Check a configuration file and show the settings that come of it.
     CheckConfig(check_config::Arguments),
+    /// List cameras, sensors, accelerators; or try a camera.
+    Devices(devices::Arguments),
 }
 
 /// Why a command did not succeed. The message says what is wrong, why, and what to do next.
@@ -80,5 +83,6 @@ fn print(text: &str) -> Result<(), Failure> {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
     }
 }

@@ -16,6 +16,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use clawdbot_flow::rooted::Root;
+use clawdbot_kernels::isa::Isa;
 
 pub(crate) use self::env::Environment;
 pub(crate) use self::problem::Problems;
@@ -85,8 +86,8 @@ pub(crate) struct Compute {
     pub(crate) max_concurrency: Option<usize>,
     /// The largest batch; `None`: no ceiling of the user's.
     pub(crate) batch_size: Option<usize>,
-    /// The instruction set that is forced, by its name; `None`: the best of this machine.
-    pub(crate) isa: Option<String>,
+    /// The instruction set that is forced; `None`: the best of this machine.
+    pub(crate) isa: Option<Isa>,
 }
 
 /// Whether secrets are read from their files.

@@ -3,6 +3,7 @@
 //! A room for each kind of source declares its `Options`; `config` makes them, `app` starts a thread for each and
 //! lends it what it needs (clock, frame pool, queue, [`stop::Stop`]).
 
+pub(crate) mod board;
 pub(crate) mod camera;
 pub(crate) mod picture;
 pub(crate) mod sensor;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
+use clawdbot_kernels::isa::{Isa, UnknownIsa};
 use tracing_subscriber::EnvFilter;
 
 use super::document::Document;
@@ -143,7 +144,7 @@ impl Check<'_> {
             threads: self.document.raw.compute.threads.unwrap_or_else(|| cores.min(4)),
             max_concurrency: self.ceiling(MAX_CONCURRENCY),
             batch_size: self.ceiling(BATCH_SIZE),
-            isa: self.environment.get(ISA).map(str::to_owned),
+            isa: self.isa(),
         }
     }
 
@@ -152,10 +153,19 @@ impl Check<'_> {
         let ceiling = text.trim().parse().ok().filter(|ceiling| (1..=64).contains(ceiling));
         if ceiling.is_none() {
             let message = format!("\"{text}\" is not allowed; give a whole number from 1 to 64, or unset it");
-            let place = Some(variable.name.to_owned());
-            self.document.problems.push(Problem { place, key: String::new(), message });
+            self.problem_of(variable, message);
         }
         ceiling
+    }
+
+    fn isa(&mut self) -> Option<Isa> {
+        let parsed = self.environment.get(ISA)?.parse();
+        parsed.map_err(|error: UnknownIsa| self.problem_of(ISA, error.to_string())).ok()
+    }
+
+    fn problem_of(&mut self, variable: Variable, message: String) {
+        let place = Some(variable.name.to_owned());
+        self.document.problems.push(Problem { place, key: String::new(), message });
     }
 
     fn detector(&mut self, compute: &Compute) -> Detector {
@@ -192,10 +202,7 @@ impl Check<'_> {
             );
             match key {
                 Some(key) => self.problem(key, message),
-                None => {
-                    let place = Some(LOG.name.to_owned());
-                    self.document.problems.push(Problem { place, key: String::new(), message });
-                }
+                None => self.problem_of(LOG, message),
             }
         }
         filter

@@ -1,5 +1,6 @@
 //! The settings as they hold, without secrets: what `check-config` prints.
 
+use clawdbot_kernels::isa::Isa;
 use serde_json::{Map, Value, json};
 
 use super::{Cameras, Config};
@@ -28,7 +29,7 @@ impl Config {
                 "threads": self.compute.threads,
                 "max_concurrency": self.compute.max_concurrency,
                 "batch_size": self.compute.batch_size,
-                "isa": self.compute.isa,
+                "isa": self.compute.isa.map(Isa::name),
             },
             "log": { "filter": self.log_filter },
         })

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clawdbot_flow::rooted::Root;
+use clawdbot_kernels::isa::Isa;
 
 use super::{Cameras, Config, Environment, Problems, Secrets, reference};
 use crate::mqtt::Broker;
@@ -244,7 +245,7 @@ fn the_environment_overrides_every_key_and_adds_list_entries() {
     assert_eq!(cameras[1].id, "12");
     assert_eq!(config.detector.labels, ["cat", "dog"]);
     assert_eq!((config.compute.max_concurrency, config.compute.batch_size), (Some(2), Some(4)));
-    assert_eq!(config.compute.isa.as_deref(), Some("scalar"));
+    assert_eq!(config.compute.isa, Some(Isa::Scalar));
     assert_eq!(config.log_filter, "debug");
 }
 
@@ -257,6 +258,7 @@ fn a_bad_override_is_told_with_its_name() {
         .with("CLAWDBOT__CAMERA__5__ID", "x")
         .with("CLAWDBOT__X", "1")
         .with("CLAWDBOT_MAX_CONCURRENCY", "0")
+        .with("CLAWDBOT_ISA", "mmx")
         .with("CLAWDBOT_LOG", "info,[[")
         .problems("");
     assert_says(&problems, &["CLAWDBOT__MQTT__PROT", "did you mean `port`"]);
@@ -265,6 +267,7 @@ fn a_bad_override_is_told_with_its_name() {
     assert_says(&problems, &["CLAWDBOT__CAMERA__5__ID", "the next number is 0"]);
     assert_says(&problems, &["CLAWDBOT__X", "CLAWDBOT__SECTION__KEY"]);
     assert_says(&problems, &["CLAWDBOT_MAX_CONCURRENCY", "1 to 64"]);
+    assert_says(&problems, &["CLAWDBOT_ISA", "mmx", "neon_dotprod"]);
     assert_says(&problems, &["CLAWDBOT_LOG", "no filter"]);
 }
 

@@ -6,6 +6,8 @@
 pub(crate) mod replay;
 mod state;
 mod supervisor;
+#[cfg(feature = "v4l2")]
+pub(crate) mod v4l2;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,6 +9,8 @@ mod supervisor;
 
 use std::time::Duration;
 
+use clawdbot_flow::rooted::Root;
+
 pub(crate) use self::supervisor::{Lent, Sensor, Snapshot, State, run};
 
 /// What one sensor is, as the configuration decided it.
@@ -56,4 +58,27 @@ impl Kind {
     pub(crate) fn unit_default(&self) -> Option<&'static str> {
         channel::quantity(self).map(|quantity| quantity.unit)
     }
+}
+
+/// A channel that the kernel shows now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listed {
+    /// Which it is, as the configuration would name it.
+    pub(crate) kind: Kind,
+    /// Its unit; empty for flags and for channels that we do not know.
+    pub(crate) unit: &'static str,
+    /// Its value now, or why there is none.
+    pub(crate) value: Result<f64, String>,
+}
+
+/// All channels that the kernel shows, for `clawdbot devices`.
+pub(crate) fn list(root: &Root) -> Vec<Listed> {
+    channel::list(root)
+        .into_iter()
+        .map(|kind| Listed {
+            unit: kind.unit_default().unwrap_or_default(),
+            value: channel::read(root, &kind).map_err(|error| error.to_string()),
+            kind,
+        })
+        .collect()
 }

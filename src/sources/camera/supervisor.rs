@@ -47,13 +47,21 @@ pub(crate) fn run(options: &Options, lent: &Lent<'_>) {
             let mut opener = replay::Replay::new(&options.id, replay, options.frames_per_second);
             supervise(&options.id, &mut opener, &patience, lent);
         }
+        #[cfg(feature = "v4l2")]
+        Kind::V4l2(v4l2) => {
+            let mut opener = super::v4l2::V4l2::new(&options.id, v4l2, options.frames_per_second);
+            supervise(&options.id, &mut opener, &patience, lent);
+        }
+        #[cfg(not(feature = "v4l2"))]
         Kind::V4l2(_) => supervise(&options.id, &mut NotBuilt, &patience, lent),
     }
 }
 
 /// Stands in for a V4L2 camera in a build without the feature.
+#[cfg(not(feature = "v4l2"))]
 struct NotBuilt;
 
+#[cfg(not(feature = "v4l2"))]
 impl Opener for NotBuilt {
     fn open<'a>(&'a mut self, _lent: &'a Lent<'a>) -> Result<Box<dyn Stream + 'a>, CameraError> {
         let reason = "this build has no V4L2 cameras; build clawdbot with the feature `v4l2`";

@@ -2,6 +2,7 @@
 //!
 //! Sources: `Documentation/hwmon/sysfs-interface.rst` and `Documentation/ABI/testing/sysfs-bus-iio` of the kernel.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -102,8 +103,8 @@ pub(super) fn read(root: &Root, kind: &Kind) -> Result<f64, ChannelError> {
     Ok(value * factor)
 }
 
-pub(super) const HWMON_FOLDER: &str = "/sys/class/hwmon";
-pub(super) const IIO_FOLDER: &str = "/sys/bus/iio/devices";
+const HWMON_FOLDER: &str = "/sys/class/hwmon";
+const IIO_FOLDER: &str = "/sys/bus/iio/devices";
 
 fn read_hwmon(root: &Root, chip: &str, channel: &str) -> Result<f64, ChannelError> {
     let file = if channel.contains('_') { channel.to_owned() } else { format!("{channel}_input") };
@@ -152,7 +153,7 @@ fn find_chip(root: &Root, folder: &'static str, name: &str, files: &[&str]) -> R
 }
 
 /// The chips under `folder` with their names, by number.
-pub(super) fn chips(root: &Root, folder: &str) -> Vec<(PathBuf, String)> {
+fn chips(root: &Root, folder: &str) -> Vec<(PathBuf, String)> {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort_by_key(|path| {
@@ -166,6 +167,29 @@ pub(super) fn chips(root: &Root, folder: &str) -> Vec<(PathBuf, String)> {
             let name = read_text(&path.join("name")).ok()?;
             Some((path, name))
         })
+        .collect()
+}
+
+/// All channels with a value: hwmon's `*_input` files, IIO's `in_*_input` and `in_*_raw`.
+pub(super) fn list(root: &Root) -> Vec<Kind> {
+    let hwmon = chips(root, HWMON_FOLDER).into_iter().flat_map(|(folder, chip)| {
+        let channels = channels(&folder, "", &["_input"]).into_iter();
+        channels.map(move |channel| Kind::Hwmon { chip: chip.clone(), channel })
+    });
+    let iio = chips(root, IIO_FOLDER).into_iter().flat_map(|(folder, device)| {
+        let channels = channels(&folder, "in_", &["_input", "_raw"]).into_iter();
+        channels.map(move |channel| Kind::Iio { device: device.clone(), channel })
+    });
+    hwmon.chain(iio).collect()
+}
+
+/// The files of `folder` that begin and end so, without their ends, by name.
+fn channels(folder: &Path, beginning: &str, ends: &[&str]) -> BTreeSet<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeSet::new() };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(|name| name.starts_with(beginning))
+        .filter_map(|name| ends.iter().find_map(|end| name.strip_suffix(end)).map(str::to_owned))
         .collect()
 }
 
