@@ -1,0 +1,98 @@
+//! Pages that must agree with the code or with each other.
+
+use crate::check;
+use crate::tree::{files, read};
+
+/// Longer, and nobody reads it.
+const ARCHITECTURE_LINES_MAX: usize = 250;
+
+#[test]
+fn cross_reads_the_same_file_under_both_names() {
+    assert!(read("Cross.toml") == read("cross.toml"), "Cross.toml and cross.toml differ: copy one over the other");
+}
+
+#[test]
+fn the_gate_runs_the_readme_s_test_command() {
+    let command = test_command(&read("README.md")).expect("README.md has a line that begins with `cargo test`");
+    check(&not_run(&command, &read(".ci/run"), &read("xtask/src/check.rs")));
+}
+
+#[test]
+fn the_map_is_short_and_names_what_exists() {
+    let map = read("ARCHITECTURE.md");
+    let lines = map.lines().count();
+    assert!(lines <= ARCHITECTURE_LINES_MAX, "ARCHITECTURE.md has {lines} lines: {ARCHITECTURE_LINES_MAX} at most");
+    check(&missing_paths("ARCHITECTURE.md", &map, &files()));
+}
+
+#[test]
+fn the_other_pages_name_what_exists() {
+    for page in ["README.md", "CONTRIBUTING.md", "docs/glossary.md"] {
+        check(&missing_paths(page, &read(page), &files()));
+    }
+}
+
+#[test]
+fn every_measured_number_has_its_command() {
+    check(&without_command(&read("README.md")));
+}
+
+fn test_command(readme: &str) -> Option<String> {
+    readme.lines().map(str::trim).find(|line| line.starts_with("cargo test")).map(str::to_owned)
+}
+
+/// The gate must have the command as a line of its own, and `cargo xtask check` the same words.
+fn not_run(command: &str, gate: &str, check: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    if !gate.lines().any(|line| line.trim().trim_start_matches("step tests ") == command) {
+        complaints.push(format!(".ci/run does not run README's `{command}`"));
+    }
+    let words: Vec<String> = command.split(' ').skip(1).map(|word| format!("\"{word}\"")).collect();
+    if !check.contains(&format!("[{}]", words.join(", "))) {
+        complaints.push(format!("xtask/src/check.rs does not run README's `{command}`"));
+    }
+    complaints
+}
+
+/// Paths in backticks that lead nowhere. A word counts as a path when it has a `/` and begins like one of ours.
+fn missing_paths(page: &str, text: &str, files: &[String]) -> Vec<String> {
+    let tops = ["src/", "crates/", "kernels/", "xtask/", "tests/", "assets/", "docs/", "deploy/", "systemd/", "benches/"];
+    let quoted = text.split('`').skip(1).step_by(2);
+    let paths = quoted.filter(|word| tops.iter().any(|top| word.starts_with(top)) && !word.contains([' ', '<', '*', '{']));
+    let exists = |path: &str| {
+        let folder = format!("{}/", path.trim_end_matches('/'));
+        files.iter().any(|file| file == path || file.starts_with(&folder))
+    };
+    paths.filter(|path| !exists(path)).map(|path| format!("{page}: `{path}` does not exist")).collect()
+}
+
+/// Rows of the tables under `## Measured` whose last cell holds no command.
+fn without_command(readme: &str) -> Vec<String> {
+    let section = readme.split("\n## ").find(|section| section.starts_with("Measured")).unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-")).skip(1);
+    let bare = rows.filter(|row| row.trim_end_matches('|').rsplit('|').next().is_none_or(|cell| !cell.contains('`')));
+    bare.map(|row| format!("README.md: a number without its command: {row}")).collect()
+}
+
+#[test]
+fn a_gate_that_runs_something_else_is_a_complaint() {
+    let check = "&[\"test\", \"--workspace\", \"--locked\"]";
+    let command = "cargo test --workspace --locked";
+    assert!(not_run(command, "set -e\nstep tests cargo test --workspace --locked\n", check).is_empty());
+    assert_eq!(not_run(command, "cargo test --workspace --locked --release", check).len(), 1);
+    assert_eq!(not_run(command, command, "&[\"test\"]").len(), 1);
+    assert_eq!(test_command("x\n    cargo test --locked\n").as_deref(), Some("cargo test --locked"));
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_a_complaint() {
+    let files = ["src/app.rs".to_owned()];
+    assert!(missing_paths("x", "see `src/app.rs`, `src/`, `src` and `src/<room>.rs`", &files).is_empty());
+    assert_eq!(missing_paths("x", "see `src/attic.rs`", &files).len(), 1);
+}
+
+#[test]
+fn a_bare_number_is_a_complaint() {
+    let readme = "# x\n\n## Measured\n\n| what | how much | command |\n|--|--|--|\n| a | 1 | `x` |\n| b | 2 | |\n\n## y\n| c |\n";
+    assert_eq!(without_command(readme).len(), 1);
+}
