@@ -56,9 +56,11 @@ fn not_run(command: &str, gate: &str, check: &str) -> Vec<String> {
 
 /// Paths in backticks that lead nowhere. A word counts as a path when it has a `/` and begins like one of ours.
 fn missing_paths(page: &str, text: &str, files: &[String]) -> Vec<String> {
-    let tops = ["src/", "crates/", "kernels/", "xtask/", "tests/", "assets/", "docs/", "deploy/", "systemd/", "benches/"];
+    let tops =
+        ["src/", "crates/", "kernels/", "xtask/", "tests/", "assets/", "docs/", "deploy/", "systemd/", "benches/"];
     let quoted = text.split('`').skip(1).step_by(2);
-    let paths = quoted.filter(|word| tops.iter().any(|top| word.starts_with(top)) && !word.contains([' ', '<', '*', '{']));
+    let paths =
+        quoted.filter(|word| tops.iter().any(|top| word.starts_with(top)) && !word.contains([' ', '<', '*', '{']));
     let exists = |path: &str| {
         let folder = format!("{}/", path.trim_end_matches('/'));
         files.iter().any(|file| file == path || file.starts_with(&folder))

@@ -19,14 +19,14 @@ const ROOMS: &[(&str, u8)] = &[
     ("health", 2),
     ("broker", 2),
     ("pull", 2),
+    ("bundled", 2),
 ];
 /// Edges on one floor. A lower room owns its `Options`, and config makes them: those of its own floor too.
 const BESIDE: &[(&str, &str)] = &[("config", "pipeline"), ("config", "dashboard"), ("config", "bench")];
 
 #[test]
 fn rooms_see_lower_floors_only() {
-    let daemon: Vec<_> =
-        sources().into_iter().filter(|(path, _)| path.starts_with("src/") && !is_test(path)).collect();
+    let daemon: Vec<_> = sources().into_iter().filter(|(path, _)| path.starts_with("src/") && !is_test(path)).collect();
     assert!(daemon.len() > 5, "src/ is not where it was");
     check(&climbing(&daemon));
 }

@@ -25,8 +25,7 @@ const PURE: &[&str] = &["crates/flow", "crates/vision"];
 /// Manifests that do not inherit the workspace's lints.
 const WITHOUT_LINTS: &[(&str, &str)] = &[("crates/v4l2-sys/Cargo.toml", "machine-made code")];
 /// The modules of `crates/flow`. A new one needs a decision record, or flow becomes a lumber room.
-const FLOW: &[&str] =
-    &["clock", "counters", "detection", "event", "frame", "limits", "queue", "reading", "rooted"];
+const FLOW: &[&str] = &["clock", "counters", "detection", "event", "frame", "limits", "queue", "reading", "rooted"];
 
 #[test]
 fn crates_see_lower_floors_only() {

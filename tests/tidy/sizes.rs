@@ -7,8 +7,7 @@ use crate::tree::{files, is_test, root, sources};
 /// No file is longer, save those below.
 const FILE_LINES_MAX: usize = 600;
 /// Longer files, with their length when they were let in and why: they may shrink, not grow.
-const LONG_FILES: &[(&str, usize, &str)] =
-    &[("crates/v4l2-sys/src/bindings.rs", 3218, "bindgen's output, checked in")];
+const LONG_FILES: &[(&str, usize, &str)] = &[("crates/v4l2-sys/src/bindings.rs", 3218, "bindgen's output, checked in")];
 /// No function is longer, from its `fn` to its closing brace, save those below.
 const FUNCTION_LINES_MAX: usize = 70;
 /// Longer functions, with file, name and length: they may shrink, not grow. Nothing is split by force.
@@ -46,9 +45,9 @@ fn no_blob_is_too_large() {
 
 /// A file of tests is explained by what it tests; every other module explains itself.
 fn without_documentation(sources: &[(String, String)]) -> Vec<String> {
-    let silent = sources.iter().filter(|(path, text)| {
-        !is_test(path) && !path.ends_with("/bindings.rs") && !text.starts_with("//!")
-    });
+    let silent = sources
+        .iter()
+        .filter(|(path, text)| !is_test(path) && !path.ends_with("/bindings.rs") && !text.starts_with("//!"));
     silent.map(|(path, _)| format!("{path}: does not open with `//!`: say what the module is for")).collect()
 }
 
@@ -101,7 +100,8 @@ fn functions(code: &str) -> Vec<(String, usize)> {
         if before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_') {
             continue;
         }
-        let name: String = code[at + 3..].chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+        let name: String =
+            code[at + 3..].chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
         if let (false, Some(length)) = (name.is_empty(), body_end(&code[at..])) {
             found.push((name, code[at..at + length].lines().count()));
         }
