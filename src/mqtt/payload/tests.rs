@@ -1,3 +1,7 @@
+#[path = "../../../tests/it/schema.rs"]
+mod schema;
+mod schemas;
+
 use clawdbot_flow::clock::ManualClock;
 use clawdbot_flow::detection::BoundingBox;
 use clawdbot_flow::event::{CameraEvent, Change, ObjectEvent};

@@ -1,0 +1,158 @@
+//! Every builder's output against the published schemas, and messages that must not pass.
+
+use super::super::super::link::LinkState;
+use super::schema::{assert_valid, check};
+use super::*;
+
+fn assert_message(message: &Message) {
+    assert_valid(&message.topic, &message.payload);
+}
+
+fn info() -> InfoReport {
+    InfoReport {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        board: Some("Raspberry Pi 5 Model B Rev 1.0".to_owned()),
+        cpu_features: vec!["neon".to_owned(), "dotprod".to_owned()],
+        isa: "neon_dotprod".to_owned(),
+        compute_threads: 3,
+        model: Some(ModelInfo {
+            name: "ssd-mobilenet-v2-oid".to_owned(),
+            licence: Some("Apache-2.0".to_owned()),
+            labels: 601,
+        }),
+        cameras: BTreeMap::from([(
+            "front".to_owned(),
+            CameraInfo { name: "Front door".to_owned(), source: "v4l2".to_owned() },
+        )]),
+        sensors: vec!["cpu".to_owned()],
+    }
+}
+
+fn health(link: &LinkState) -> HealthReport {
+    HealthReport {
+        uptime_s: 61,
+        resident_bytes: Some(50_000_000),
+        alive: true,
+        heartbeats: BTreeMap::from([(
+            "camera/front".to_owned(),
+            HeartbeatReport { silent_ms: 12, silent_ms_max: 3_000 },
+        )]),
+        mqtt: LinkHealth::new(link, Monotonic::from_origin(Duration::from_secs(61))),
+        cameras: BTreeMap::from([(
+            "front".to_owned(),
+            CameraHealth { online: false, reason: Some("no frame for 3 s".to_owned()), frames: 7, dropped: 1 },
+        )]),
+        detector: Some(DetectorHealth { frames: 7, failed: 0 }),
+    }
+}
+
+fn stats() -> StatsReport {
+    StatsReport {
+        interval_s: 10.0,
+        cameras: BTreeMap::from([(
+            "front".to_owned(),
+            CameraStats {
+                seen_fps: 14.9,
+                detected_fps: 9.7,
+                dropped: 52,
+                latency_ms_mean: Some(63.1),
+                latency_ms_max: Some(90.5),
+            },
+        )]),
+        detector: Some(DetectorStats { inferences: 97, inference_ms_mean: Some(41.0), inference_ms_max: Some(55.5) }),
+    }
+}
+
+fn connected() -> LinkState {
+    LinkState { connected_since: Some(Monotonic::default()), attempts: 1, published: 9, ..LinkState::default() }
+}
+
+fn retrying() -> LinkState {
+    LinkState {
+        attempts: 4,
+        last_error: Some("cannot reach the MQTT broker at localhost:1883".to_owned()),
+        next_retry: Some(Monotonic::from_origin(Duration::from_secs(65))),
+        ..LinkState::default()
+    }
+}
+
+#[test]
+fn every_message_is_what_its_schema_says() {
+    let board = board();
+    let (composer, _) = composer(&board);
+    for change in [Change::New, Change::End, Change::Gap] {
+        assert_message(&composer.event(&object(change)));
+    }
+    for online in [true, false] {
+        assert_message(&composer.event(&camera(online)));
+    }
+    assert_message(&composer.event(&reading(41.5)));
+    assert_message(&composer.camera_state("front", &BTreeMap::from([("person".to_owned(), 2)])));
+    assert_message(&composer.camera_state("front", &BTreeMap::new()));
+    assert_message(&composer.info(&info()));
+    assert_message(&composer.info(&InfoReport { board: None, model: None, ..info() }));
+    assert_message(&composer.health(&health(&connected())));
+    assert_message(&composer.health(&health(&retrying())));
+    assert_message(&composer.health(&HealthReport { resident_bytes: None, detector: None, ..health(&connected()) }));
+    assert_message(&composer.stats(&stats()));
+    assert_message(&composer.stats(&StatsReport { detector: None, ..stats() }));
+    for status in [ONLINE, OFFLINE] {
+        assert_valid(&composer.topics().status(), status.as_bytes());
+    }
+}
+
+#[test]
+fn messages_of_a_machine_that_says_little_are_valid_too() {
+    let board = tempfile::tempdir().unwrap();
+    let (composer, _) = composer(&board);
+    assert_message(&composer.with_model(None).event(&object(Change::New)));
+}
+
+#[test]
+fn what_is_wrong_does_not_pass() {
+    let board = board();
+    let (composer, _) = composer(&board);
+    let good = composer.event(&object(Change::New));
+    let refused = |what: &str, spoil: &dyn Fn(&mut Value)| {
+        let mut value = json_of(&good);
+        spoil(&mut value);
+        let payload = serde_json::to_vec(&value).unwrap();
+        assert!(check(&good.topic, &payload).is_err(), "{what} passed: {value}");
+    };
+    let remove = |value: &mut Value, field: &str| value.as_object_mut().unwrap().remove(field).map(drop).unwrap();
+    for field in ["v", "type", "id", "node", "src", "seq", "ts", "clock", "mono_ms", "data"] {
+        refused(field, &|value| remove(value, field));
+    }
+    for field in ["change", "object", "label", "score", "box", "frame"] {
+        refused(field, &|value| remove(&mut value["data"], field));
+    }
+    refused("another type", &|value| value["type"] = json!("camera_state"));
+    refused("another version", &|value| value["v"] = json!(2));
+    refused("an unknown field", &|value| value["surprise"] = json!(1));
+    refused("an unknown field of data", &|value| value["data"]["surprise"] = json!(1));
+    refused("an unknown field of the box", &|value| value["data"]["box"]["surprise"] = json!(1));
+    refused("an unknown change", &|value| value["data"]["change"] = json!("moved"));
+    refused("a score above one", &|value| value["data"]["score"] = json!(1.5));
+    refused("a box outside the frame", &|value| value["data"]["box"]["left"] = json!(-0.1));
+    refused("null for unknown", &|value| value["lat_ms"] = json!(null));
+    refused("a time without a zone", &|value| value["ts"] = json!("2026-11-25T01:38:11.042"));
+}
+
+#[test]
+fn topics_and_payloads_that_nobody_described_do_not_pass() {
+    assert!(check("clawdbot/v1/porch/unheard", b"{}").is_err());
+    assert!(check("clawdbot/v1/porch/info", b"no JSON").is_err());
+    assert!(check("clawdbot/v1/porch/status", b"maybe").is_err());
+    let offline_without_a_reason = Event::Camera(CameraEvent {
+        camera: "front".to_owned(),
+        online: false,
+        reason: None,
+        at: Monotonic::default(),
+        at_wall: WALL,
+    });
+    let board = board();
+    let message = composer(&board).0.event(&offline_without_a_reason);
+    assert!(check(&message.topic, &message.payload).is_err());
+    let not_finite = composer(&board).0.event(&reading(f64::NAN));
+    assert!(check(&not_finite.topic, &not_finite.payload).is_err());
+}
