@@ -63,11 +63,11 @@ fn what_was_not_acknowledged_is_sent_again_in_order_and_states_again_always() {
     for packet_id in 2..=4 {
         session.on(Input::Taken(packet_id), at(11));
     }
-    session.on(Input::Acknowledged(3), at(12));
+    session.on(Input::Acknowledged(2), at(12));
     session.on(Input::Lost("gone".to_owned()), at(5_000));
     let retry = session.deadline().unwrap();
     assert_eq!(session.on(Input::Wake, retry), [Action::Connect]);
-    assert_eq!(sent(&session.on(Input::Connected, retry)), ["status=online", "event=0", "event=2"]);
+    assert_eq!(sent(&session.on(Input::Connected, retry)), ["status=online", "event=1", "event=2"]);
 }
 
 #[test]
@@ -80,6 +80,24 @@ fn at_most_sixteen_are_in_flight() {
     assert_eq!(in_flight, IN_FLIGHT_MAX);
     session.on(Input::Taken(9), at(11));
     assert_eq!(sent(&session.on(Input::Acknowledged(9), at(11))), ["event=16"]);
+}
+
+#[test]
+fn samples_that_nobody_takes_are_dropped_and_a_new_connection_starts_afresh() {
+    let mut session = connected();
+    let sample = || message(Kind::Sample, "stats", "x");
+    for _ in 0..SAMPLES_MAX {
+        assert_eq!(sent(&session.on(sample(), at(10))), ["stats=x"]);
+    }
+    assert_eq!(session.on(sample(), at(10)), []);
+    assert_eq!(session.link().dropped, 1);
+    session.on(Input::Taken(0), at(11));
+    assert_eq!(sent(&session.on(sample(), at(11))), ["stats=x"]);
+    session.on(Input::Lost("gone".to_owned()), at(9_000));
+    let retry = session.deadline().unwrap();
+    session.on(Input::Wake, retry);
+    session.on(Input::Connected, retry);
+    assert_eq!(sent(&session.on(sample(), retry)), ["stats=x"]);
 }
 
 #[test]
