@@ -65,19 +65,18 @@ impl Mosquitto {
 
     /// Has it write its subscriptions to disk, so that they survive a `kill`.
     pub(super) async fn save(&self) {
-        self.signal(libc::SIGUSR1);
+        self.signal("USR1");
         super::eventually("the database", || self.directory.path().join("mosquitto.db").exists()).await;
     }
 
     /// It goes on existing but does nothing.
     pub(super) fn freeze(&self) {
-        self.signal(libc::SIGSTOP);
+        self.signal("STOP");
     }
 
-    fn signal(&self, signal: i32) {
-        let id = i32::try_from(self.process.id()).unwrap();
-        // SAFETY: sends a signal to a child that we have not waited for, so its id is its own.
-        assert_eq!(unsafe { libc::kill(id, signal) }, 0);
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "kill -s {signal}: {sent}");
     }
 
     pub(super) fn kill(&mut self) {
