@@ -141,10 +141,10 @@ pub(super) fn walk(bytes: &[u8], at_end: bool) -> Walk {
         Segments::Cut { at } => {
             Walk::Broken { skipped: begin + at, reason: "it breaks off in the middle; the next frame begins inside it" }
         }
-        Segments::Short if at_end => {
-            Walk::Broken { skipped: bytes.len(), reason: "it breaks off at the end of the file" }
+        Segments::Short { resume } if at_end => {
+            Walk::Broken { skipped: begin + resume, reason: "it breaks off in the middle, or at the end of the file" }
         }
-        Segments::Short => Walk::NeedsMore { skipped: begin },
+        Segments::Short { .. } => Walk::NeedsMore { skipped: begin },
     }
 }
 
@@ -163,14 +163,12 @@ const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
 
 enum Segments {
-    Whole {
-        length: usize,
-    },
+    /// The JPEG ends after `length` bytes.
+    Whole { length: usize },
     /// No JPEG goes on at `at`; the search does.
-    Cut {
-        at: usize,
-    },
-    Short,
+    Cut { at: usize },
+    /// Bytes are missing; if none come, the search goes on at `resume`.
+    Short { resume: usize },
 }
 
 /// Walks the segments of a JPEG that begins at `bytes[0]`.
@@ -178,32 +176,50 @@ fn walk_segments(bytes: &[u8]) -> Segments {
     let mut at = 2;
     loop {
         let segment = at;
-        let Some(marker) = marker_at(bytes, &mut at) else { return Segments::Short };
+        let Some(marker) = marker_at(bytes, &mut at) else { return Segments::Short { resume: bytes.len() } };
         match marker {
             Err(()) => return Segments::Cut { at: segment },
             Ok(EOI) => return Segments::Whole { length: at },
             Ok(SOI) => return Segments::Cut { at: at - 2 },
             // Markers without a length: TEM and the restart markers.
             Ok(0x01 | 0xd0..=0xd7) => {}
-            Ok(marker) => {
-                let Some(length) = bytes.get(at..at + 2) else { return Segments::Short };
-                let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                if length < 2 {
-                    return Segments::Cut { at };
-                }
-                at += length;
-                if marker == SOS {
-                    match end_of_scan(bytes, at) {
-                        Some(end) => at = end,
-                        None => return Segments::Short,
-                    }
-                } else if at < bytes.len() && bytes[at] != 0xff {
-                    // The length led astray: the frame was cut inside this segment, and what follows is within it.
-                    return Segments::Cut { at: segment + 2 };
-                }
-            }
+            Ok(marker) => match segment_end(bytes, marker, segment, at) {
+                Ok(end) => at = end,
+                Err(other) => return other,
+            },
         }
     }
+}
+
+/// Where the segment ends whose length stands at `at`; of a scan, where its data end.
+fn segment_end(bytes: &[u8], marker: u8, segment: usize, at: usize) -> Result<usize, Segments> {
+    // Inside `segment` no JPEG begins, but for thumbnails; so that is where a search goes on if it leads astray.
+    let resume = segment + 2;
+    let length = bytes.get(at..at + 2).ok_or(Segments::Short { resume })?;
+    let end = at + usize::from(u16::from_be_bytes([length[0], length[1]]));
+    if end < at + 2 {
+        return Err(Segments::Cut { at: resume });
+    }
+    // With the two bytes behind it, which complete a beginning whose first byte is its last.
+    let body = &bytes[at..bytes.len().min(end + 2)];
+    if let (false, Some(begin)) = (may_hold_thumbnail(marker), find_start(body)) {
+        return Err(Segments::Cut { at: at + begin });
+    }
+    if end > bytes.len() {
+        return Err(Segments::Short { resume });
+    }
+    if marker == SOS {
+        return end_of_scan(bytes, end).ok_or(Segments::Short { resume: bytes.len() });
+    }
+    if bytes.get(end).is_some_and(|byte| *byte != 0xff) {
+        return Err(Segments::Cut { at: resume });
+    }
+    Ok(end)
+}
+
+/// Application segments and comments may hold a whole JPEG.
+const fn may_hold_thumbnail(marker: u8) -> bool {
+    matches!(marker, 0xe0..=0xef | 0xfe)
 }
 
 /// The marker at `at`, over fill bytes; moves `at` behind it. `None`: bytes are missing; `Err`: there is none.
