@@ -33,6 +33,16 @@ fn the_other_pages_name_what_exists() {
 }
 
 #[test]
+fn the_code_names_pages_that_exist() {
+    let files = files();
+    let mut complaints = Vec::new();
+    for path in files.iter().filter(|path| names_pages(path)) {
+        complaints.extend(missing_pages(path, &read(path), &files));
+    }
+    check(&complaints);
+}
+
+#[test]
 fn every_measured_number_has_its_command() {
     check(&without_command(&read("README.md")));
 }
@@ -68,6 +78,20 @@ fn missing_paths(page: &str, text: &str, files: &[String]) -> Vec<String> {
     paths.filter(|path| !exists(path)).map(|path| format!("{page}: `{path}` does not exist")).collect()
 }
 
+fn names_pages(path: &str) -> bool {
+    let text = [".rs", ".toml", ".md", ".service", ".conf", "Dockerfile"].iter().any(|end| path.ends_with(end));
+    text && path != "tests/tidy/documents.rs"
+}
+
+/// Names of pages under `docs/`, wherever they stand in a text, that lead nowhere.
+fn missing_pages(path: &str, text: &str, files: &[String]) -> Vec<String> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    let words = text.split(|letter: char| !is_part(letter));
+    let pages = words.filter(|word| word.starts_with("docs/") && word.ends_with(".md"));
+    let missing = pages.filter(|page| !files.iter().any(|file| file == page));
+    missing.map(|page| format!("{path}: `{page}` does not exist")).collect()
+}
+
 /// Rows of the tables under `## Measured` whose last cell holds no command.
 fn without_command(readme: &str) -> Vec<String> {
     let section = readme.split("\n## ").find(|section| section.starts_with("Measured")).unwrap_or_default();
@@ -91,6 +115,13 @@ fn a_path_that_leads_nowhere_is_a_complaint() {
     let files = ["src/app.rs".to_owned()];
     assert!(missing_paths("x", "see `src/app.rs`, `src/`, `src` and `src/<room>.rs`", &files).is_empty());
     assert_eq!(missing_paths("x", "see `src/attic.rs`", &files).len(), 1);
+}
+
+#[test]
+fn a_page_that_was_never_written_is_a_complaint() {
+    let files = ["docs/guide/a.md".to_owned()];
+    assert!(missing_pages("x.rs", "//! See `docs/guide/a.md`, and docs/guide/.", &files).is_empty());
+    assert_eq!(missing_pages("x.rs", "//! See (docs/guide/b.md).", &files), ["x.rs: `docs/guide/b.md` does not exist"]);
 }
 
 #[test]

@@ -32,11 +32,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let native = build_native()?;
 
     let pictures = pictures()?;
-    let expected = detections(&mut detect(Command::new(&native), &pictures))?;
+    let expected = detections(&mut detect(Command::new(&native), &pictures), pictures.len())?;
     println!("this machine: {}", summary(&expected));
     for &(processor, isa) in PROCESSORS {
         check_isa(processor, isa, &foreign)?;
-        let found = detections(&mut detect(emulated(processor, &foreign), &pictures))?;
+        let found = detections(&mut detect(emulated(processor, &foreign), &pictures), pictures.len())?;
         compare(processor, &expected, &found)?;
         println!("{processor} ({isa}): the same detections, bit for bit");
     }
@@ -112,9 +112,13 @@ fn check_isa(processor: &str, isa: &str, binary: &Path) -> Outcome {
 }
 
 /// What `detect --json` found: one list a picture, in the order of the pictures.
-fn detections(command: &mut Command) -> Result<Vec<Value>, String> {
+fn detections(command: &mut Command, pictures: usize) -> Result<Vec<Value>, String> {
     let text = process::output(command)?;
     let found = parse_detections(&text).map_err(|error| format!("`{}`: {error}", process::shown(command)))?;
+    if found.len() != pictures {
+        let command = process::shown(command);
+        return Err(format!("`{command}` answers for {} of {pictures} pictures:\n{text}", found.len()));
+    }
     if found.iter().all(|list| list.as_array().is_none_or(Vec::is_empty)) {
         return Err(format!("`{}` found nothing, so there is nothing to compare", process::shown(command)));
     }
