@@ -13,11 +13,14 @@ const UNSAFE: &[(&str, &str)] = &[
     ("kernels/src/isa.rs", "calls a body made for an instruction set, once it is known to be there"),
     ("kernels/src/x86.rs", "loads and stores"),
     ("kernels/tests/variants/guarded.rs", "pages that must not be touched, at both ends of a buffer"),
-    ("src/mqtt/client/tests/brokers.rs", "stops and continues a broker by signal"),
     ("src/mqtt/payload/time_sync.rs", "adjtimex"),
+    ("src/sources/camera/v4l2/kernel.rs", "ioctls, poll and mapped buffers of a video device"),
 ];
 /// Where threads are started: `app` alone, with one exception.
-const THREADS: &[(&str, &str)] = &[("src/broker.rs", "rumqttd's threads, for as long as the process lives")];
+const THREADS: &[(&str, &str)] = &[
+    ("src/broker.rs", "rumqttd's threads, for as long as the process lives"),
+    ("src/cli/devices/capture.rs", "one frame of a camera that may hang, for a command that must end"),
+];
 /// Where the processor is asked what it can do.
 const DETECTION: &[(&str, &str)] = &[("kernels/src/isa.rs", "the one place where the ISA is chosen")];
 /// Names that say nothing of what is inside.
@@ -52,7 +55,8 @@ fn is_product(path: &str) -> bool {
 }
 
 fn starts_threads(code: &str) -> bool {
-    let starts = ["thread::spawn", "thread::Builder", "runtime::Builder", "Runtime::new", "runtime::Runtime"];
+    let starts =
+        ["thread::spawn", "thread::Builder", "thread::scope", "runtime::Builder", "Runtime::new", "runtime::Runtime"];
     starts.iter().any(|call| code.contains(call))
 }
 
