@@ -123,7 +123,12 @@ async fn a_broker_that_closes_after_connect_is_tried_again_visibly() {
 async fn an_id_used_twice_is_detected_over_a_real_connection() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let client = Client::start(listener.local_addr().unwrap());
-    for _ in 0..3 {
+    let conflict = || client.link().last_error.filter(|reason| reason.contains("another client uses"));
+    // Three rounds do it, unless the machine stalls for longer than a short life may last.
+    for _ in 0..8 {
+        if conflict().is_some() {
+            break;
+        }
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut connect = [0; 512];
         assert!(stream.read(&mut connect).await.unwrap() > 0);
@@ -133,8 +138,8 @@ async fn an_id_used_twice_is_detected_over_a_real_connection() {
         drop(stream);
         eventually("the loss is noticed", || client.link().connected_since.is_none()).await;
     }
-    let reason = client.link().last_error.unwrap();
-    assert!(reason.contains("another client uses the MQTT client id porch-3f9a1c"), "{reason}");
+    let reason = conflict().expect("the conflict is detected");
+    assert!(reason.contains("the MQTT client id porch-3f9a1c"), "{reason}");
 }
 
 #[tokio::test]
