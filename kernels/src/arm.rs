@@ -3,8 +3,8 @@
 //! Loads and stores take arrays, so that their bounds are in their types.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint16x8_t, vld1_s8, vld1q_f32, vld1q_s8, vld1q_s32, vld1q_u16,
-    vst1_s8, vst1q_f32,
+    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1q_f32, vld1q_s8, vld1q_s32,
+    vld1q_u16, vreinterpretq_s8_s32, vst1_s8, vst1q_f32,
 };
 use std::arch::asm;
 
@@ -22,6 +22,19 @@ pub(crate) fn load_i8x16(source: &[i8; 16]) -> int8x16_t {
 pub(crate) fn load_i8x8(source: &[i8; 8]) -> int8x8_t {
     // SAFETY: reads the array's 8 elements; the instruction asks for no alignment.
     unsafe { vld1_s8(source.as_ptr()) }
+}
+
+/// The four bytes of `source` in each quarter.
+///
+/// An empty instruction hides from the compiler that all quarters are equal. It would otherwise know that the halves are,
+/// and take the weights' upper halves out by `ext` instead of multiplying them by `smull2`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn splat_i8x4(source: &[i8; 4]) -> int8x16_t {
+    let mut value = vdupq_n_s32(i32::from_ne_bytes(source.map(|byte| byte as u8)));
+    // SAFETY: no instruction at all.
+    unsafe { asm!("/* {0:v} */", inout(vreg) value, options(pure, nomem, nostack, preserves_flags)) };
+    vreinterpretq_s8_s32(value)
 }
 
 /// Eight bytes as an array.

@@ -7,11 +7,10 @@
 
 use std::arch::aarch64::{
     int32x4_t, vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s32,
-    vreinterpretq_s8_s32,
 };
 
 use super::{Gemm, Task};
-use crate::arm::load_i8x16;
+use crate::arm::{load_i8x16, splat_i8x4};
 use crate::epilogue::Output;
 use crate::epilogue::neon::Block;
 use crate::rows::{Cursor, Matrix, Rows};
@@ -83,8 +82,7 @@ fn multiply<const R: usize>(sums: &mut Sums<R>, rows: [&[i8]; R], weights: &[i8]
         let quads = [0, 1, 2, 3].map(|quad| load_i8x16(&quads[quad]));
         for (row, sums) in rows.iter().zip(sums.iter_mut()) {
             let (groups, _) = row[step].as_chunks::<4>();
-            let [first, second] = [0, 1]
-                .map(|group| vreinterpretq_s8_s32(vdupq_n_s32(i32::from_ne_bytes(groups[group].map(|a| a as u8)))));
+            let [first, second] = [0, 1].map(|group| splat_i8x4(&groups[group]));
             for half in 0..2 {
                 let low = vmull_s8(vget_low_s8(quads[half]), vget_low_s8(first));
                 let high = vmull_high_s8(quads[half], first);

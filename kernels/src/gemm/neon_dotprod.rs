@@ -58,8 +58,22 @@ fn tile<const R: usize, S: Rows<i8>>(
     let mut panel = panel;
     while let Some(rows) = cursor.next() {
         let (weights, rest) = panel.split_at(rows[0].len() * 8);
-        multiply(&mut sums, rows, weights);
         panel = rest;
+        let (steps, tail) = weights.as_chunks::<128>();
+        let wide = rows.map(|row| &row.as_chunks::<16>().0[..steps.len()]);
+        for (step, weights) in steps.iter().enumerate() {
+            let values = wide.map(|row| load_i8x16(&row[step]));
+            let (groups, _) = weights.as_chunks::<32>();
+            group::<0, R>(&mut sums, &values, &groups[0]);
+            group::<1, R>(&mut sums, &values, &groups[1]);
+            group::<2, R>(&mut sums, &values, &groups[2]);
+            group::<3, R>(&mut sums, &values, &groups[3]);
+        }
+        if let ([first, second], _) = tail.as_chunks::<32>() {
+            let values = rows.map(|row| last_half(row));
+            group::<0, R>(&mut sums, &values, first);
+            group::<1, R>(&mut sums, &values, second);
+        }
     }
     for (index, sums) in sums.iter().enumerate() {
         block.store(*sums, row + index, output);
@@ -67,29 +81,12 @@ fn tile<const R: usize, S: Rows<i8>>(
     R
 }
 
-/// Adds the products of one piece along K. `weights` are the panel's for it.
+/// The last 8 bytes of a piece, twice.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn multiply<const R: usize>(sums: &mut Sums<R>, rows: [&[i8]; R], weights: &[i8]) {
-    let (steps, tail) = weights.as_chunks::<128>();
-    let wide = rows.map(|row| &row.as_chunks::<16>().0[..steps.len()]);
-    for (step, weights) in steps.iter().enumerate() {
-        let values = wide.map(|row| load_i8x16(&row[step]));
-        let (groups, _) = weights.as_chunks::<32>();
-        group::<0, R>(sums, &values, &groups[0]);
-        group::<1, R>(sums, &values, &groups[1]);
-        group::<2, R>(sums, &values, &groups[2]);
-        group::<3, R>(sums, &values, &groups[3]);
-    }
-    let (groups, _) = tail.as_chunks::<32>();
-    if let [first, second] = groups {
-        let values = rows.map(|row| {
-            let last = load_i8x8(row.last_chunk::<8>().expect("a piece's length is a multiple of 8"));
-            vcombine_s8(last, last)
-        });
-        group::<0, R>(sums, &values, first);
-        group::<1, R>(sums, &values, second);
-    }
+fn last_half(row: &[i8]) -> int8x16_t {
+    let half = load_i8x8(row.last_chunk::<8>().expect("a piece's length is a multiple of 8"));
+    vcombine_s8(half, half)
 }
 
 /// Group `LANE` along K of the step: four products of each row and channel.
