@@ -2,6 +2,7 @@
 
 mod check_config;
 mod devices;
+mod kernels;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// List cameras, sensors, accelerators; or try a camera.
     Devices(devices::Arguments),
+    /// Show which kernel each operator runs, here or on another core.
+    Kernels(kernels::Arguments),
 }
 
 /// Why a command did not succeed. The message says what is wrong, why, and what to do next.
@@ -84,5 +87,6 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Kernels(arguments) => kernels::run(&arguments),
     }
 }

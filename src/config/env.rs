@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use clawdbot_kernels::isa::Isa;
+
 /// An environment variable: its name, what it holds when it is not set, and what it is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variable {
@@ -91,6 +93,20 @@ impl Environment {
             .iter()
             .filter(|(name, _)| name.starts_with(OVERRIDE_PREFIX))
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The instruction set that kernels run on: the forced one, else the best of this machine.
+    ///
+    /// # Errors
+    /// Says so when the word is none, or when this machine lacks what it names.
+    pub(crate) fn isa(&self) -> Result<Isa, String> {
+        let Some(word) = self.get(ISA) else { return Ok(Isa::detect()) };
+        let isa: Isa = word.parse().map_err(|error| format!("{}: {error}", ISA.name))?;
+        if isa.available() {
+            return Ok(isa);
+        }
+        let here: Vec<&str> = Isa::ALL.into_iter().filter(|isa| isa.available()).map(Isa::name).collect();
+        Err(format!("{}: this machine has no {isa}, only {}; unset the variable", ISA.name, here.join(", ")))
     }
 
     /// The folder for what outlives a restart, if there is one.

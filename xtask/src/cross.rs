@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-fn build_foreign() -> Result<PathBuf, String> {
+/// Builds the release binary for aarch64 and answers where it is.
+pub(crate) fn build_foreign() -> Result<PathBuf, String> {
     let mut command = process::cargo(&["build", "--release", "--locked", "--target", TARGET, "--package", "clawdbot"]);
     command
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", format!("{TOOLS}-gcc"))

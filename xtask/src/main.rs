@@ -4,7 +4,9 @@
 
 mod bundle_default;
 mod check;
+mod counts;
 mod cross;
+mod kernels;
 mod peers;
 mod process;
 mod record;
@@ -28,7 +30,9 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "bundle-default", summary: "rebuild assets/ from public packages", run: bundle_default::run },
     Subcommand { name: "check", summary: "everything to run before a commit", run: check::run },
+    Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
+    Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
     Subcommand { name: "peers", summary: "our inference beside LiteRT's, in one run", run: peers::run_peers },
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },
