@@ -64,11 +64,14 @@ fn takes_heavy_traffic() {
         publisher.write_all(b"\x30\xa8\x8d\x06\x00\x06load/").unwrap();
         publisher.write_all(&[b'0' + u8::try_from(number % 4).unwrap()]).unwrap();
         publisher.write_all(&payload).unwrap();
+        if number % 40 == 39 {
+            // A PINGRESP says that all before it is through: what waits for the router must not count, it depends on
+            // the machine's load.
+            publisher.write_all(b"\xc0\x00").unwrap();
+            let mut pong = [0; 2];
+            publisher.read_exact(&mut pong).unwrap();
+        }
     }
-    // A PINGRESP says that all before it is through.
-    publisher.write_all(b"\xc0\x00").unwrap();
-    let mut pong = [0; 2];
-    publisher.read_exact(&mut pong).unwrap();
     resident("loaded_mib");
 }
 
@@ -100,8 +103,8 @@ fn heavy_traffic_past_an_idle_subscriber_costs_little_memory() {
             text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
         line.trim().parse().unwrap()
     };
-    // Two logs of 512 KiB, and 200 messages each that rumqttd holds for a client that sends and one that should receive,
-    // which cannot be set: some 40 MiB at 100 kB a message. With its default segments the same load leaves 619 MiB.
+    // Two logs of 512 KiB, and the messages (200 at most, which cannot be set) that rumqttd holds for a client that
+    // should receive them: 40 MiB measured at 100 kB a message. With its default segments the same load leaves 619 MiB.
     let (idle, loaded) = (mebibytes("idle_mib"), mebibytes("loaded_mib"));
     assert!(loaded.saturating_sub(idle) <= 64, "{idle} MiB idle, {loaded} MiB after 400 MB of traffic");
 }
