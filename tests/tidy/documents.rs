@@ -18,6 +18,13 @@ fn the_gate_runs_the_readme_s_test_command() {
 }
 
 #[test]
+fn contributing_names_the_packages_that_the_gate_installs() {
+    let page = read("CONTRIBUTING.md");
+    let named = named_packages(&page).expect("CONTRIBUTING.md has one `apt-get install ...` in backticks");
+    assert_eq!(named, gate_packages(&read(".ci/run")), "CONTRIBUTING.md (left) and .ci/run (right) differ");
+}
+
+#[test]
 fn the_map_is_short_and_names_what_exists() {
     let map = read("ARCHITECTURE.md");
     let lines = map.lines().count();
@@ -64,6 +71,24 @@ fn not_run(command: &str, gate: &str, check: &str) -> Vec<String> {
     complaints
 }
 
+/// The packages behind `apt-get install` in backticks, sorted.
+fn named_packages(page: &str) -> Option<Vec<&str>> {
+    let mut quoted = page.split('`').skip(1).step_by(2);
+    let packages = quoted.find_map(|text| text.strip_prefix("apt-get install "))?;
+    let mut packages: Vec<&str> = packages.split_whitespace().collect();
+    packages.sort_unstable();
+    Some(packages)
+}
+
+/// The packages of the gate's `needs=(thing:package ...)`, sorted.
+fn gate_packages(gate: &str) -> Vec<&str> {
+    let list = gate.split_once("needs=(").and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
+    let mut packages: Vec<&str> =
+        list.split_whitespace().filter_map(|need| need.split_once(':')).map(|pair| pair.1).collect();
+    packages.sort_unstable();
+    packages
+}
+
 /// Paths in backticks that lead nowhere. A word counts as a path when it has a `/` and begins like one of ours.
 fn missing_paths(page: &str, text: &str, files: &[String]) -> Vec<String> {
     let tops =
@@ -108,6 +133,13 @@ fn a_gate_that_runs_something_else_is_a_complaint() {
     assert_eq!(not_run(command, "cargo test --workspace --locked --release", check).len(), 1);
     assert_eq!(not_run(command, command, "&[\"test\"]").len(), 1);
     assert_eq!(test_command("x\n    cargo test --locked\n").as_deref(), Some("cargo test --locked"));
+}
+
+#[test]
+fn packages_are_read_from_both_places() {
+    assert_eq!(named_packages("On Debian: `apt-get install git\ngcc`, then"), Some(vec!["gcc", "git"]));
+    assert_eq!(gate_packages("x\nneeds=(\n    cc:gcc\n    git:git\n)\n"), ["gcc", "git"]);
+    assert_eq!(gate_packages("nothing"), Vec::<&str>::new());
 }
 
 #[test]
