@@ -1,7 +1,7 @@
 //! Pages that must agree with the code or with each other.
 
 use crate::check;
-use crate::tree::{files, read};
+use crate::tree::{files, is_test, read};
 
 /// Longer, and nobody reads it.
 const ARCHITECTURE_LINES_MAX: usize = 250;
@@ -22,6 +22,11 @@ fn contributing_names_the_packages_that_the_gate_installs() {
     let page = read("CONTRIBUTING.md");
     let named = named_packages(&page).expect("CONTRIBUTING.md has one `apt-get install ...` in backticks");
     assert_eq!(named, gate_packages(&read(".ci/run")), "CONTRIBUTING.md (left) and .ci/run (right) differ");
+}
+
+#[test]
+fn notice_names_everything_that_came_from_elsewhere() {
+    check(&unnamed(&read("NOTICE"), &files()));
 }
 
 #[test]
@@ -69,6 +74,14 @@ fn not_run(command: &str, gate: &str, check: &str) -> Vec<String> {
         complaints.push(format!("xtask/src/check.rs does not run README's `{command}`"));
     }
     complaints
+}
+
+/// Networks, pictures, clips and fonts that `notice` does not name. What tests carry was made for them.
+fn unnamed(notice: &str, files: &[String]) -> Vec<String> {
+    let ends = [".safetensors", ".tflite", ".onnx", ".gguf", ".png", ".jpg", ".mjpeg", ".y4m", ".ttf", ".otf"];
+    let foreign = files.iter().filter(|path| ends.iter().any(|end| path.ends_with(end)) && !is_test(path));
+    let unnamed = foreign.filter(|path| !notice.lines().any(|line| line == path.as_str()));
+    unnamed.map(|path| format!("{path}: NOTICE does not say where it comes from and under which licence")).collect()
 }
 
 /// The packages behind `apt-get install` in backticks, sorted.
@@ -133,6 +146,12 @@ fn a_gate_that_runs_something_else_is_a_complaint() {
     assert_eq!(not_run(command, "cargo test --workspace --locked --release", check).len(), 1);
     assert_eq!(not_run(command, command, "&[\"test\"]").len(), 1);
     assert_eq!(test_command("x\n    cargo test --locked\n").as_deref(), Some("cargo test --locked"));
+}
+
+#[test]
+fn a_picture_without_an_origin_is_a_complaint() {
+    let files = ["assets/a.png", "assets/b.png", "src/x/tests/c.png", "src/x.rs"].map(str::to_owned);
+    assert_eq!(unnamed("assets/a.png\n    Mine.\n", &files).len(), 1);
 }
 
 #[test]
