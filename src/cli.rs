@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand, and the only place where an outcome becomes an exit code.
 
 mod check_config;
+#[cfg(feature = "convert")]
+mod convert;
 mod devices;
 mod kernels;
 
@@ -21,6 +23,9 @@ struct Cli {
 enum Command {
     /// Check a configuration file and show the settings that come of it.
     CheckConfig(check_config::Arguments),
+    /// Turn a trained network into a bundle.
+    #[cfg(feature = "convert")]
+    Convert(Box<convert::Arguments>),
     /// List cameras, sensors, accelerators; or try a camera.
     Devices(devices::Arguments),
     /// Show which kernel each operator runs, here or on another core.
@@ -86,6 +91,8 @@ fn print(text: &str) -> Result<(), Failure> {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        #[cfg(feature = "convert")]
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
     }

@@ -54,14 +54,28 @@ fn names() -> String {
     Format::ALL.map(Format::name).join(", ")
 }
 
+/// What an importer finds in a file.
+#[derive(Debug)]
+pub struct Imported {
+    /// By which importer.
+    pub format: Format,
+    /// The network.
+    pub graph: Graph,
+    /// The licence that the file itself names.
+    pub licence: Option<String>,
+}
+
 /// Reads a network by its own mark (a file's name may lie).
 ///
 /// # Errors
 /// When the format is not known or the file is damaged or uses what we do not support.
-pub fn import(bytes: &[u8]) -> Result<(Format, Graph), ImportError> {
+pub fn import(bytes: &[u8]) -> Result<Imported, ImportError> {
     let format = Format::ALL.into_iter().find(|format| format.recognises(bytes));
     match format {
-        Some(Format::Tflite) => Ok((Format::Tflite, tflite::import(bytes)?)),
+        Some(format @ Format::Tflite) => {
+            let (graph, licence) = tflite::import_with_licence(bytes)?;
+            Ok(Imported { format, graph, licence })
+        }
         None => {
             let start =
                 bytes.iter().take(8).flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect();

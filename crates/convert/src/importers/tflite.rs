@@ -180,6 +180,15 @@ pub enum TfliteError {
 /// # Errors
 /// [`TfliteError`], whatever the bytes are.
 pub fn import(bytes: &[u8]) -> Result<Graph, TfliteError> {
+    import_with_licence(bytes).map(|(graph, _)| graph)
+}
+
+/// As [`import`], with the licence that the file's own metadata names.
+///
+/// # Errors
+/// [`TfliteError`], whatever the bytes are.
+pub fn import_with_licence(bytes: &[u8]) -> Result<(Graph, Option<String>), TfliteError> {
     let model = schema::Model::read(bytes)?;
-    builder::build(&model, bytes.len())
+    let graph = builder::build(&model, bytes.len())?;
+    Ok((graph, model.licence.map(ToOwned::to_owned)))
 }

@@ -104,6 +104,8 @@ pub(super) struct Model<'a> {
     pub(super) inputs: Vec<usize>,
     pub(super) outputs: Vec<usize>,
     pub(super) buffers: Vec<&'a [u8]>,
+    /// The licence that the file names, if any.
+    pub(super) licence: Option<&'a str>,
 }
 
 impl<'a> Model<'a> {
@@ -133,8 +135,23 @@ impl<'a> Model<'a> {
         let operators = operators.collect::<Result<Vec<_>, _>>()?;
         let inputs = required_indices(&subgraph.vector(1, "inputs", 4)?, "inputs", tensors.len())?;
         let outputs = required_indices(&subgraph.vector(2, "outputs", 4)?, "outputs", tensors.len())?;
-        Ok(Self { tensors, operators, inputs, outputs, buffers })
+        let licence = read_licence(&root, &buffers)?;
+        Ok(Self { tensors, operators, inputs, outputs, buffers, licence })
     }
+}
+
+/// The `license` of the model metadata (`metadata_schema.fbs`), a flatbuffer of its own inside a buffer.
+fn read_licence<'a>(root: &Table<'a>, buffers: &[&'a [u8]]) -> Result<Option<&'a str>, TfliteError> {
+    for entry in root.vector(6, "metadata", 4)?.tables()? {
+        if entry.text(0, "metadata name")? != "TFLITE_METADATA" {
+            continue;
+        }
+        let buffer = usize::try_from(entry.u32(1, "metadata buffer", 0)?).ok().and_then(|buffer| buffers.get(buffer));
+        let buffer = buffer.ok_or_else(|| TfliteError::MissingBuffer { tensor: "TFLITE_METADATA".to_owned() })?;
+        let licence = Table::root(buffer)?.text(5, "license")?.trim();
+        return Ok(Some(licence).filter(|licence| !licence.is_empty()));
+    }
+    Ok(None)
 }
 
 /// The bytes of a buffer. Files beyond 2 GB keep them outside the flatbuffer, where we do not look.

@@ -1,0 +1,330 @@
+//! Turns a float graph, a precision for each node and the grids of its values into a program with packed tensors.
+//!
+//! A value may exist twice, as I8 and as F32; the twin is made where a reader of the other precision first needs it
+//! (steps `Quantize` and `Dequantize`: the seams between precisions).
+
+mod layers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use clawdbot_nn::graph::{self, Graph, Node, Op, ValueId};
+use clawdbot_nn::model::PackedTensors;
+use clawdbot_nn::program::{self, Program, Step};
+use clawdbot_nn::tensor::{DataType, ShapeMismatch};
+
+use crate::calibrate::Observation;
+use crate::quantize::{Arrangement, ChannelWeights, Grid, quantize_weights};
+
+/// How a node is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// INT8 weights and activations.
+    Int8,
+    /// FP16 weights, FP32 activations.
+    F16,
+}
+
+/// How the network's input arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputForm {
+    /// As I8 grey levels minus 128, which the graph (after [`crate::normalise`]) takes as grey levels.
+    Picture,
+    /// As F32.
+    Float,
+}
+
+/// What is known of a value for INT8.
+#[derive(Clone, Debug)]
+pub struct ValueGrids {
+    /// One for the whole value.
+    pub whole: Grid,
+    /// A scale a channel and the zero point, for values that only depthwise convolutions read.
+    pub channels: Option<(Vec<f32>, i32)>,
+    /// Mean of each channel.
+    pub mean: Vec<f64>,
+    /// Mean square of each channel.
+    pub mean_square: Vec<f64>,
+}
+
+impl ValueGrids {
+    /// What follows from what was seen.
+    #[must_use]
+    pub fn from_observation(observation: &Observation) -> Self {
+        let channels = 0..observation.channels.len();
+        Self {
+            whole: observation.grid(),
+            channels: observation.channel_grids(),
+            mean: channels.clone().map(|channel| observation.mean(channel)).collect(),
+            mean_square: channels.map(|channel| observation.mean_square(channel)).collect(),
+        }
+    }
+}
+
+/// Everything that lowering decides by.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// One for each node of the graph.
+    pub precision: Vec<Precision>,
+    /// For every value that an INT8 node reads or writes.
+    pub grids: &'a BTreeMap<ValueId, ValueGrids>,
+    /// For the weights of every node that is lowered to INT8; see [`quantize_layers`].
+    pub weights: &'a BTreeMap<ValueId, ChannelWeights>,
+    /// How the network's input arrives.
+    pub input: InputForm,
+}
+
+/// A program, its tensors, and where the graph's values went.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The program.
+    pub program: Program,
+    /// What it reads.
+    pub tensors: PackedTensors,
+    /// The F32 values of the program that hold a value of the graph.
+    pub floats: BTreeMap<ValueId, program::ValueId>,
+    /// The I8 values of the program that hold a value of the graph.
+    pub quantized: BTreeMap<ValueId, program::ValueId>,
+}
+
+/// Why a graph cannot be lowered.
+#[derive(Debug, thiserror::Error)]
+pub enum LowerError {
+    /// The executor has nothing for it.
+    #[error("the node `{node}` ({what}) cannot be lowered: {reason}")]
+    Unsupported {
+        /// Its name.
+        node: String,
+        /// Its operator.
+        what: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Weights beyond what FP16 holds.
+    #[error("the node `{node}` has a weight of {weight}, which FP16 cannot hold: it may only be lowered to INT8")]
+    HalfOverflow {
+        /// Its name.
+        node: String,
+        /// The weight.
+        weight: f32,
+    },
+    /// A constant is missing or no float: a bug of an importer or a pass.
+    #[error("the node `{node}` lacks the constant of its input {input}")]
+    Constant {
+        /// Its name.
+        node: String,
+        /// Which input.
+        input: usize,
+    },
+    /// Nothing was seen of a value that an INT8 node needs.
+    #[error("the value `{value}` was not calibrated, but an INT8 layer needs its range")]
+    NotCalibrated {
+        /// Its name.
+        value: String,
+    },
+    /// Shape and elements disagree: a bug.
+    #[error(transparent)]
+    Shape(#[from] ShapeMismatch),
+}
+
+/// For messages.
+pub(crate) const fn operator_name(op: &Op) -> &'static str {
+    match op {
+        Op::Convolution { .. } => "convolution",
+        Op::DepthwiseConvolution { .. } => "depthwise convolution",
+        Op::Add { .. } => "add",
+        Op::Multiply => "multiply",
+        Op::GlobalAveragePool => "global average pool",
+        Op::Clamp(_) => "clamp",
+        Op::Reshape => "reshape",
+        Op::Concatenate { .. } => "concatenate",
+        Op::Logistic => "logistic",
+        Op::Softmax => "softmax",
+        Op::Pad(_) => "pad",
+    }
+}
+
+/// Whether the executor can compute a node in INT8.
+#[must_use]
+pub fn has_int8(graph: &Graph, node: &Node) -> bool {
+    match &node.op {
+        Op::Convolution { .. } | Op::Add { .. } | Op::GlobalAveragePool => true,
+        // Up to 4 channels lie in a stride of 4, where depthwise kernels want 16.
+        Op::DepthwiseConvolution { .. } => {
+            graph.values[node.output.0].shape.last().is_some_and(|&channels| channels > 4)
+        }
+        _ => false,
+    }
+}
+
+/// Quantises the weights of every layer that has an INT8 form, by the constant that holds them: slow, and the same for
+/// every choice of precisions.
+#[must_use]
+pub fn quantize_layers(graph: &Graph, grids: &BTreeMap<ValueId, ValueGrids>) -> BTreeMap<ValueId, ChannelWeights> {
+    let mut layers = BTreeMap::new();
+    for node in graph.nodes.iter().filter(|node| has_int8(graph, node)) {
+        let Some(arrangement) = arrangement(&node.op) else { continue };
+        let constants = [1, 2].map(|input| graph.constants.get(&node.inputs[input]).and_then(|tensor| tensor.as_f32()));
+        let [Some(weights), Some(bias)] = constants else { continue };
+        let seen = grids.get(&node.inputs[0]);
+        let importance = |n: usize, k: usize| {
+            seen.map_or(1.0, |seen| seen.mean_square[arrangement.channel(n, k, seen.mean_square.len())].max(1e-12))
+        };
+        layers.insert(node.inputs[1], quantize_weights(weights, bias.len(), arrangement, importance));
+    }
+    layers
+}
+
+/// How a layer's weights stand; `None` for a node without weights.
+const fn arrangement(op: &Op) -> Option<Arrangement> {
+    match op {
+        Op::Convolution { .. } => Some(Arrangement::ChannelFirst),
+        Op::DepthwiseConvolution { .. } => Some(Arrangement::ChannelLast),
+        _ => None,
+    }
+}
+
+/// Lowers `graph`; nodes without an INT8 form are computed in floats whatever the plan says.
+///
+/// # Errors
+/// [`LowerError`].
+pub fn lower(graph: &Graph, plan: &Plan<'_>) -> Result<Lowered, LowerError> {
+    let mut lowering = Lowering {
+        graph,
+        plan,
+        result: Lowered {
+            program: Program::default(),
+            tensors: PackedTensors::new(),
+            floats: BTreeMap::new(),
+            quantized: BTreeMap::new(),
+        },
+    };
+    for &input in &graph.inputs {
+        let value = match plan.input {
+            InputForm::Picture => lowering.new_value(input, "", DataType::I8, vec![1.0], -128),
+            InputForm::Float => lowering.new_value(input, "", DataType::F32, Vec::new(), 0),
+        };
+        lowering.result.program.inputs.push(value);
+    }
+    for (index, node) in graph.nodes.iter().enumerate() {
+        match lowering.precision(index) {
+            Precision::Int8 => lowering.int8(node)?,
+            Precision::F16 => lowering.float(node)?,
+        }
+    }
+    for &output in &graph.outputs {
+        let value = lowering.float_value(output)?;
+        lowering.result.program.outputs.push(value);
+    }
+    Ok(lowering.result)
+}
+
+struct Lowering<'a> {
+    graph: &'a Graph,
+    plan: &'a Plan<'a>,
+    result: Lowered,
+}
+
+impl<'a> Lowering<'a> {
+    fn precision(&self, node: usize) -> Precision {
+        if has_int8(self.graph, &self.graph.nodes[node]) { self.plan.precision[node] } else { Precision::F16 }
+    }
+
+    fn grids(&self, value: ValueId) -> Result<&'a ValueGrids, LowerError> {
+        let name = || self.graph.values[value.0].name.clone();
+        self.plan.grids.get(&value).ok_or_else(|| LowerError::NotCalibrated { value: name() })
+    }
+
+    /// The nodes that read a value.
+    fn readers(&self, value: ValueId) -> impl Iterator<Item = usize> + '_ {
+        (0..self.graph.nodes.len()).filter(move |&node| self.graph.nodes[node].inputs.contains(&value))
+    }
+
+    /// Whether anything reads the value in floats (the caller of the network does).
+    fn has_float_reader(&self, value: ValueId) -> bool {
+        self.graph.outputs.contains(&value) || self.readers(value).any(|node| self.precision(node) == Precision::F16)
+    }
+
+    fn has_int8_reader(&self, value: ValueId) -> bool {
+        self.readers(value).any(|node| self.precision(node) == Precision::Int8)
+    }
+
+    /// Whether INT8 depthwise convolutions, which may have an input scale a channel, are a value's only readers.
+    fn only_depthwise_reads(&self, value: ValueId) -> bool {
+        let depthwise = |node: usize| {
+            matches!(self.graph.nodes[node].op, Op::DepthwiseConvolution { .. })
+                && self.precision(node) == Precision::Int8
+        };
+        !self.graph.outputs.contains(&value) && self.readers(value).all(depthwise)
+    }
+
+    /// A program value for a value of the graph; `suffix` tells twins apart.
+    fn new_value(
+        &mut self,
+        value: ValueId,
+        suffix: &str,
+        data_type: DataType,
+        scale: Vec<f32>,
+        zero_point: i32,
+    ) -> program::ValueId {
+        let graph::Value { name, shape } = &self.graph.values[value.0];
+        let id = program::ValueId(self.result.program.values.len());
+        let name = format!("{name}{suffix}");
+        let made = program::Value { name, shape: shape.clone(), data_type, scale, zero_point };
+        self.result.program.values.push(made);
+        let twins = if data_type == DataType::I8 { &mut self.result.quantized } else { &mut self.result.floats };
+        twins.insert(value, id);
+        id
+    }
+
+    fn step(&mut self, name: String, op: program::Op, inputs: Vec<program::ValueId>, output: program::ValueId) {
+        self.result.program.steps.push(Step { name, op, inputs, output });
+    }
+
+    /// The F32 twin of a value; made from the I8 one if need be.
+    fn float_value(&mut self, value: ValueId) -> Result<program::ValueId, LowerError> {
+        if let Some(&id) = self.result.floats.get(&value) {
+            return Ok(id);
+        }
+        let Some(&from) = self.result.quantized.get(&value) else { return Err(self.unknown(value)) };
+        let name = &self.graph.values[value.0].name;
+        // The caller knows the network's inputs and outputs by name, so they keep it and their twins get another.
+        let suffix = if self.graph.inputs.contains(&value) { " (float)" } else { "" };
+        if suffix.is_empty() {
+            self.result.program.values[from.0].name = format!("{name} (int8)");
+        }
+        let id = self.new_value(value, suffix, DataType::F32, Vec::new(), 0);
+        self.step(format!("{name} dequantize"), program::Op::Dequantize, vec![from], id);
+        Ok(id)
+    }
+
+    /// The I8 twin of a value; made from the F32 one if need be.
+    fn int8_value(&mut self, value: ValueId) -> Result<program::ValueId, LowerError> {
+        if let Some(&id) = self.result.quantized.get(&value) {
+            return Ok(id);
+        }
+        let Some(&from) = self.result.floats.get(&value) else { return Err(self.unknown(value)) };
+        let grid = self.grids(value)?.whole;
+        let id = self.new_value(value, " (int8)", DataType::I8, vec![grid.scale], grid.zero_point);
+        let name = format!("{} quantize", self.graph.values[value.0].name);
+        self.step(name, program::Op::Quantize, vec![from], id);
+        Ok(id)
+    }
+
+    fn unknown(&self, value: ValueId) -> LowerError {
+        LowerError::Unsupported {
+            node: self.graph.values[value.0].name.clone(),
+            what: "value",
+            reason: "no earlier node makes it",
+        }
+    }
+
+    /// The elements of a node's constant input.
+    fn constant(&self, node: &Node, input: usize) -> Result<&'a [f32], LowerError> {
+        let constant = node.inputs.get(input).and_then(|value| self.graph.constants.get(value));
+        let elements = constant.and_then(clawdbot_nn::tensor::Tensor::as_f32);
+        elements.ok_or_else(|| LowerError::Constant { node: node.name.clone(), input })
+    }
+}

@@ -1,0 +1,293 @@
+//! One layer at a time: packs its constants and appends its step.
+
+use clawdbot_kernels::{conv_f16, depthwise, gemm};
+use clawdbot_nn::graph::{Activation, Node, Op, ValueId, Window};
+use clawdbot_nn::model::PackedTensor;
+use clawdbot_nn::program::{self, QuantizedEpilogue, QuantizedWeights, channel_stride};
+use clawdbot_nn::tensor::DataType;
+use half::f16;
+
+use super::{LowerError, Lowering, operator_name};
+use crate::quantize::{Arrangement, ChannelWeights, Grid, scale_for_bias};
+
+/// The scales of a value of the program, as one for each of `channels`.
+fn channel_scales(value: &program::Value, channels: usize) -> Vec<f32> {
+    if let [scale] = value.scale[..] { vec![scale; channels] } else { value.scale.clone() }
+}
+
+const fn window(window: &Window) -> program::Window {
+    program::Window { kernel: window.kernel, stride: window.stride, padding: window.padding }
+}
+
+/// The bounds of q that an activation comes down to in the grid of `result`.
+fn epilogue(activation: Activation, result: &program::Value) -> QuantizedEpilogue {
+    let [scale] = result.scale[..] else {
+        // A scale a channel (or none, for floats): only zeros and what is above exist, and each channel's range ends below
+        // the activation's bound.
+        return QuantizedEpilogue { low: i8::MIN, high: i8::MAX, table: None };
+    };
+    let grid = Grid { scale, zero_point: result.zero_point };
+    let (low, high) = activation.bounds();
+    let low = if low.is_finite() { grid.step(low) } else { i8::MIN };
+    let high = if high.is_finite() { grid.step(high) } else { i8::MAX };
+    QuantizedEpilogue { low, high, table: None }
+}
+
+fn float_bounds(activation: Activation) -> (Option<f32>, Option<f32>) {
+    let (low, high) = activation.bounds();
+    (Some(low).filter(|low| low.is_finite()), Some(high).filter(|high| high.is_finite()))
+}
+
+impl Lowering<'_> {
+    /// Appends an INT8 node.
+    pub(super) fn int8(&mut self, node: &Node) -> Result<(), LowerError> {
+        let x = self.int8_value(node.inputs[0])?;
+        match &node.op {
+            Op::Convolution { window: view, activation, pad_value, residual } => {
+                let residual = if *residual { Some(self.int8_value(node.inputs[3])?) } else { None };
+                // A result that only floats read leaves the accumulator as it is: box and class outputs stay exact.
+                let floats = *activation == Activation::None
+                    && residual.is_none()
+                    && self.has_float_reader(node.output)
+                    && !self.has_int8_reader(node.output);
+                let output = if floats { self.float_result(node.output) } else { self.int8_result(node.output)? };
+                let tensors = self.quantized_tensors(node, x, output, Arrangement::ChannelFirst)?;
+                let epilogue = epilogue(*activation, &self.result.program.values[output.0]);
+                let input = &self.result.program.values[x.0];
+                let pad_value = Grid { scale: input.scale[0], zero_point: input.zero_point }.step(*pad_value);
+                let op = program::Op::ConvolutionI8 { window: window(view), pad_value, tensors, epilogue };
+                self.step(node.name.clone(), op, std::iter::once(x).chain(residual).collect(), output);
+            }
+            Op::DepthwiseConvolution { window: view, activation } => {
+                let output = self.int8_result(node.output)?;
+                let tensors = self.quantized_tensors(node, x, output, Arrangement::ChannelLast)?;
+                let epilogue = epilogue(*activation, &self.result.program.values[output.0]);
+                let pad_value = Grid { scale: 1.0, zero_point: self.result.program.values[x.0].zero_point }.step(0.0);
+                let op = program::Op::DepthwiseI8 { window: window(view), pad_value, tensors, epilogue };
+                self.step(node.name.clone(), op, vec![x], output);
+            }
+            Op::Add { activation } => {
+                let other = self.int8_value(node.inputs[1])?;
+                let output = self.int8_result(node.output)?;
+                let op = program::Op::AddI8 { epilogue: epilogue(*activation, &self.result.program.values[output.0]) };
+                self.step(node.name.clone(), op, vec![x, other], output);
+            }
+            _ => {
+                let output = self.int8_result(node.output)?;
+                self.step(node.name.clone(), program::Op::GlobalAveragePool, vec![x], output);
+            }
+        }
+        Ok(())
+    }
+
+    fn float_result(&mut self, value: ValueId) -> program::ValueId {
+        self.new_value(value, "", DataType::F32, Vec::new(), 0)
+    }
+
+    fn int8_result(&mut self, value: ValueId) -> Result<program::ValueId, LowerError> {
+        let grids = self.grids(value)?;
+        let whole = || (vec![grids.whole.scale], grids.whole.zero_point);
+        // What a depthwise convolution makes keeps one scale: the 1x1 convolutions behind it mix the channels.
+        let channels = grids.channels.clone().filter(|_| self.only_depthwise_reads(value));
+        let (scale, zero_point) = channels.unwrap_or_else(whole);
+        Ok(self.new_value(value, "", DataType::I8, scale, zero_point))
+    }
+
+    /// Quantises and packs the weights of an INT8 layer; answers their names.
+    fn quantized_tensors(
+        &mut self,
+        node: &Node,
+        x: program::ValueId,
+        output: program::ValueId,
+        arrangement: Arrangement,
+    ) -> Result<QuantizedWeights, LowerError> {
+        let (weights, bias) = (self.constant(node, 1)?, self.constant(node, 2)?);
+        let n = bias.len();
+        let values = &self.result.program.values;
+        let (input, result) = (values[x.0].clone(), values[output.0].clone());
+        let channels = input.channels();
+        let input_scales = channel_scales(&input, n.max(channels));
+        let quantized = self.plan.weights.get(&node.inputs[1]);
+        let mut quantized = quantized.cloned().ok_or_else(|| LowerError::NotCalibrated { value: node.name.clone() })?;
+        for (n, scale) in quantized.scale.iter_mut().enumerate() {
+            let fitting = scale_for_bias(*scale, input_scales[n], bias[n]);
+            if fitting > *scale {
+                *scale = fitting;
+                for place in arrangement.places(n, bias.len(), weights.len()) {
+                    let steps = f64::from(weights[place]) / f64::from(fitting);
+                    quantized.steps[place] = steps.round_ties_even().clamp(-127.0, 127.0) as i8;
+                }
+            }
+        }
+        // The rounding of the weights shifts a channel's mean by a known amount, which the bias takes back.
+        let seen = self.plan.grids.get(&node.inputs[0]);
+        let corrected: Vec<f64> = (0..n)
+            .map(|n| {
+                let shift = |(k, place): (usize, usize)| {
+                    let error =
+                        f64::from(quantized.scale[n]) * f64::from(quantized.steps[place]) - f64::from(weights[place]);
+                    seen.map_or(0.0, |seen| error * seen.mean[arrangement.channel(n, k, channels)])
+                };
+                let places = arrangement.places(n, bias.len(), weights.len()).enumerate();
+                f64::from(bias[n]) - places.map(shift).sum::<f64>()
+            })
+            .collect();
+        let output_scales = if result.data_type == DataType::I8 { channel_scales(&result, n) } else { vec![1.0; n] };
+        let made = Numbers { quantized: &quantized, bias: &corrected, input: &input_scales, output: &output_scales };
+        self.store_quantized(node, arrangement, channels, input.zero_point, &made)
+    }
+
+    fn store_quantized(
+        &mut self,
+        node: &Node,
+        arrangement: Arrangement,
+        channels: usize,
+        zero_point: i32,
+        numbers: &Numbers<'_>,
+    ) -> Result<QuantizedWeights, LowerError> {
+        let n = numbers.bias.len();
+        let steps = &numbers.quantized.steps;
+        let depth = steps.len() / n;
+        let (sums, packed) = match arrangement {
+            Arrangement::ChannelFirst => {
+                let (taps, stride) = (depth / channels, channel_stride(channels));
+                let k = gemm::pack::packed_k(taps, stride);
+                let shape = vec![n.div_ceil(8), k / 4, 8, 4];
+                let packed = gemm::pack::pack(steps, n, taps, channels, stride);
+                (gemm::pack::column_sums(steps, n), PackedTensor::from_i8(shape, &packed)?)
+            }
+            Arrangement::ChannelLast => {
+                let shape = vec![depth, n.next_multiple_of(16)];
+                let packed = depthwise::pack::pack(steps, depth, n);
+                (depthwise::pack::column_sums(steps, n), PackedTensor::from_i8(shape, &packed)?)
+            }
+        };
+        let mut bias = vec![0_i32; sums.len()];
+        let mut scale = vec![0.0_f32; sums.len()];
+        for index in 0..n {
+            let step = f64::from(numbers.input[index]) * f64::from(numbers.quantized.scale[index]);
+            let steps = (numbers.bias[index] / step).round_ties_even();
+            // Saturating: `scale_for_bias` left room, and what still overflows the program's verification refuses.
+            bias[index] = (steps - f64::from(zero_point) * f64::from(sums[index])) as i32;
+            let multiplier = (step / f64::from(numbers.output[index])) as f32;
+            scale[index] = multiplier.max(f32::MIN_POSITIVE);
+        }
+        let names = QuantizedWeights {
+            weights: format!("{}.weights", node.name),
+            bias: format!("{}.bias", node.name),
+            scale: format!("{}.scale", node.name),
+            column_sums: format!("{}.column_sums", node.name),
+        };
+        let shape = vec![sums.len()];
+        let tensors = &mut self.result.tensors;
+        tensors.insert(names.weights.clone(), packed);
+        tensors.insert(names.bias.clone(), PackedTensor::from_i32(shape.clone(), &bias)?);
+        tensors.insert(names.scale.clone(), PackedTensor::from_f32(shape.clone(), &scale)?);
+        tensors.insert(names.column_sums.clone(), PackedTensor::from_i32(shape, &sums)?);
+        Ok(names)
+    }
+
+    /// Appends a node in floats.
+    pub(super) fn float(&mut self, node: &Node) -> Result<(), LowerError> {
+        let refuse =
+            |reason| LowerError::Unsupported { node: node.name.clone(), what: operator_name(&node.op), reason };
+        let activations = match node.op {
+            Op::Convolution { residual: true, .. } => vec![node.inputs[0], node.inputs[3]],
+            Op::Convolution { .. } | Op::DepthwiseConvolution { .. } | Op::Multiply => vec![node.inputs[0]],
+            _ => node.inputs.clone(),
+        };
+        let inputs = activations.into_iter().map(|value| self.float_value(value)).collect::<Result<Vec<_>, _>>()?;
+        let op = match &node.op {
+            Op::Convolution { window: view, activation, pad_value, .. } => {
+                let (low, high) = float_bounds(*activation);
+                let (weights, bias) = self.store_dense(node)?;
+                program::Op::ConvolutionF16 { window: window(view), pad_value: *pad_value, weights, bias, low, high }
+            }
+            Op::DepthwiseConvolution { window: view, activation } => {
+                let (low, high) = float_bounds(*activation);
+                let (weights, bias) = self.store_depthwise(node, self.constant(node, 1)?, self.constant(node, 2)?)?;
+                program::Op::DepthwiseF16 { window: window(view), pad_value: 0.0, weights, bias, low, high }
+            }
+            Op::Multiply => {
+                let channels = self.graph.values[node.output.0].shape.last().copied().unwrap_or(1);
+                let factors = self.constant(node, 1)?;
+                let factors = if let [factor] = factors { vec![*factor; channels] } else { factors.to_vec() };
+                self.pointwise(node, &factors, Activation::None)?
+            }
+            Op::Clamp(activation) => {
+                let channels = self.graph.values[node.output.0].shape.last().copied().unwrap_or(1);
+                self.pointwise(node, &vec![1.0; channels], *activation)?
+            }
+            Op::Add { activation } => {
+                let (low, high) = float_bounds(*activation);
+                program::Op::AddF32 { low, high }
+            }
+            Op::GlobalAveragePool => program::Op::GlobalAveragePool,
+            Op::Reshape => program::Op::Reshape,
+            Op::Concatenate { axis } => program::Op::Concatenate { axis: *axis },
+            Op::Logistic => program::Op::Logistic,
+            Op::Softmax => program::Op::Softmax,
+            Op::Pad(_) => return Err(refuse("only padding in front of a convolution is supported")),
+        };
+        let output = self.float_result(node.output);
+        self.step(node.name.clone(), op, inputs, output);
+        Ok(())
+    }
+
+    /// What the executor has no operator for, as a depthwise 1x1 convolution.
+    fn pointwise(&mut self, node: &Node, factors: &[f32], activation: Activation) -> Result<program::Op, LowerError> {
+        if self.graph.values[node.output.0].shape.len() != 4 {
+            let reason = "outside of a convolution only values of rank 4 are supported";
+            return Err(LowerError::Unsupported { node: node.name.clone(), what: operator_name(&node.op), reason });
+        }
+        let (low, high) = float_bounds(activation);
+        let (weights, bias) = self.store_depthwise(node, factors, &vec![0.0; factors.len()])?;
+        let window = program::Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
+        Ok(program::Op::DepthwiseF16 { window, pad_value: 0.0, weights, bias, low, high })
+    }
+
+    /// FP16 weights `[N/8][K][8]` and bias `[N padded to 8]`.
+    fn store_dense(&mut self, node: &Node) -> Result<(String, String), LowerError> {
+        let (weights, bias) = (self.constant(node, 1)?, self.constant(node, 2)?);
+        let (n, depth) = (bias.len(), weights.len() / bias.len());
+        let packed = conv_f16::pack::pack(&halves(node, weights)?, n, depth);
+        let mut padded = bias.to_vec();
+        padded.resize(n.next_multiple_of(8), 0.0);
+        self.store_floats(node, PackedTensor::from_f16_bits(vec![n.div_ceil(8), depth, 8], &packed)?, &padded)
+    }
+
+    /// FP16 weights `[taps][C]` and bias `[C]`.
+    fn store_depthwise(&mut self, node: &Node, weights: &[f32], bias: &[f32]) -> Result<(String, String), LowerError> {
+        let shape = vec![weights.len() / bias.len(), bias.len()];
+        self.store_floats(node, PackedTensor::from_f16_bits(shape, &halves(node, weights)?)?, bias)
+    }
+
+    fn store_floats(
+        &mut self,
+        node: &Node,
+        weights: PackedTensor,
+        bias: &[f32],
+    ) -> Result<(String, String), LowerError> {
+        let names = (format!("{}.weights", node.name), format!("{}.bias", node.name));
+        self.result.tensors.insert(names.0.clone(), weights);
+        self.result.tensors.insert(names.1.clone(), PackedTensor::from_f32(vec![bias.len()], bias)?);
+        Ok(names)
+    }
+}
+
+/// What an INT8 layer's tensors are made of; all but `quantized.steps` one an output channel.
+struct Numbers<'a> {
+    quantized: &'a ChannelWeights,
+    bias: &'a [f64],
+    input: &'a [f32],
+    output: &'a [f32],
+}
+
+fn halves(node: &Node, weights: &[f32]) -> Result<Vec<u16>, LowerError> {
+    let half = |&weight: &f32| {
+        let half = f16::from_f32(weight);
+        let fits = half.is_finite();
+        fits.then(|| half.to_bits()).ok_or_else(|| LowerError::HalfOverflow { node: node.name.clone(), weight })
+    };
+    weights.iter().map(half).collect()
+}

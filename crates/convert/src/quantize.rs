@@ -1,0 +1,149 @@
+//! From reals to steps: the grids of activations and the symmetric per-channel weights.
+
+#[cfg(test)]
+mod tests;
+
+/// Share of the largest weight that the range search tries, from all of it downwards.
+const CLIP_STEPS: usize = 21;
+/// Difference between two shares.
+const CLIP_STEP: f64 = 0.02;
+/// A bias may use this many steps, which leaves as much again of an i32 to the sum of products.
+const BIAS_STEPS_MAX: f64 = (1_u64 << 30) as f64;
+
+/// How reals sit on the steps of an I8: r = scale * (q - `zero_point`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// Real size of a step; a positive normal number.
+    pub scale: f32,
+    /// The q of real 0; -128..=127.
+    pub zero_point: i32,
+}
+
+impl Grid {
+    /// The grid whose 256 steps just cover `low..=high` (widened to hold 0, which must be a step: padding and ReLU want it).
+    #[must_use]
+    pub fn over(low: f32, high: f32) -> Self {
+        let (low, high) = (f64::from(low.min(0.0)), f64::from(high.max(0.0)));
+        let scale = ((high - low) / 255.0) as f32;
+        if !scale.is_normal() {
+            // Nothing but zeros: any step will do.
+            return Self { scale: 1.0, zero_point: 0 };
+        }
+        let zero_point = (-128.0 - low / f64::from(scale)).round_ties_even().clamp(-128.0, 127.0);
+        Self { scale, zero_point: zero_point as i32 }
+    }
+
+    /// The step nearest to a real, within -128..=127.
+    #[must_use]
+    pub fn step(&self, real: f32) -> i8 {
+        let steps = f64::from(real) / f64::from(self.scale);
+        (f64::from(self.zero_point) + steps.round_ties_even()).clamp(-128.0, 127.0) as i8
+    }
+
+    /// The reals of the first and the last step.
+    #[must_use]
+    pub fn range(&self) -> (f32, f32) {
+        let real = |q: i32| (f64::from(self.scale) * f64::from(q - self.zero_point)) as f32;
+        (real(-128), real(127))
+    }
+}
+
+/// Weights of one layer as steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelWeights {
+    /// As many as there were weights, in the same order; -127..=127.
+    pub steps: Vec<i8>,
+    /// Real size of a step, one an output channel.
+    pub scale: Vec<f32>,
+}
+
+/// Where the weights of an output channel stand in a layer's tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    /// `[N][K]`: a channel's weights stand together.
+    ChannelFirst,
+    /// `[K][N]`: depthwise, a channel's weights are one column.
+    ChannelLast,
+}
+
+impl Arrangement {
+    /// The input channel, of `channels`, that weight `k` of output channel `n` is multiplied with.
+    #[must_use]
+    pub const fn channel(self, n: usize, k: usize, channels: usize) -> usize {
+        match self {
+            Self::ChannelFirst => k % channels,
+            Self::ChannelLast => n,
+        }
+    }
+
+    /// The places of channel `n`'s weights among `count` in `channels` channels.
+    pub(crate) fn places(self, n: usize, channels: usize, count: usize) -> impl Iterator<Item = usize> + Clone {
+        let depth = count / channels;
+        (0..depth).map(move |k| match self {
+            Self::ChannelFirst => n * depth + k,
+            Self::ChannelLast => k * channels + n,
+        })
+    }
+}
+
+/// Quantises `weights` symmetrically, one scale for each of `channels`.
+///
+/// The scale is the one of least expected error of the layer's sums: an error of weight k counts `importance(k)` times,
+/// the mean square of what that weight is multiplied with. A channel of zeros gets the scale 1.
+#[must_use]
+pub fn quantize_weights(
+    weights: &[f32],
+    channels: usize,
+    arrangement: Arrangement,
+    importance: impl Fn(usize, usize) -> f64,
+) -> ChannelWeights {
+    let mut steps = vec![0_i8; weights.len()];
+    let mut scale = Vec::with_capacity(channels);
+    for n in 0..channels {
+        let places = arrangement.places(n, channels, weights.len());
+        let channel: Vec<(f32, f64)> =
+            places.clone().enumerate().map(|(k, place)| (weights[place], importance(n, k))).collect();
+        let best = best_scale(&channel);
+        scale.push(best);
+        for (place, &(weight, _)) in places.zip(&channel) {
+            steps[place] = weight_step(weight, best);
+        }
+    }
+    ChannelWeights { steps, scale }
+}
+
+fn weight_step(weight: f32, scale: f32) -> i8 {
+    (f64::from(weight) / f64::from(scale)).round_ties_even().clamp(-127.0, 127.0) as i8
+}
+
+/// The scale of least weighted square error for one channel of (weight, importance).
+fn best_scale(channel: &[(f32, f64)]) -> f32 {
+    let largest = channel.iter().fold(0.0_f32, |largest, (weight, _)| largest.max(weight.abs()));
+    let whole = largest / 127.0;
+    if !whole.is_normal() {
+        return 1.0;
+    }
+    let error = |scale: f32| -> f64 {
+        let of = |&(weight, importance): &(f32, f64)| {
+            let difference = f64::from(weight) - f64::from(scale) * f64::from(weight_step(weight, scale));
+            importance * difference * difference
+        };
+        channel.iter().map(of).sum()
+    };
+    let mut best = (whole, error(whole));
+    for step in 1..CLIP_STEPS {
+        let scale = (f64::from(whole) * CLIP_STEP.mul_add(-(step as f64), 1.0)) as f32;
+        let error = error(scale);
+        if scale.is_normal() && error < best.1 {
+            best = (scale, error);
+        }
+    }
+    best.0
+}
+
+/// The weight scale, or a coarser one in whose steps (x `input_scale`) `bias` fits i32.
+#[must_use]
+pub fn scale_for_bias(weight_scale: f32, input_scale: f32, bias: f32) -> f32 {
+    let needed = f64::from(bias.abs()) / (f64::from(input_scale) * BIAS_STEPS_MAX);
+    if needed > f64::from(weight_scale) { (needed * 1.001) as f32 } else { weight_scale }
+}

@@ -1,0 +1,239 @@
+//! `clawdbot convert`: a trained network becomes a bundle.
+
+mod calibration;
+mod progress;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Provenance, Request, Target};
+use clawdbot_convert::network::Compute;
+use clawdbot_convert::normalise::Normalisation;
+use clawdbot_convert::recipe::Wishes;
+use clawdbot_convert::sensitivity::OUTPUT_SNR_DB_MIN;
+use clawdbot_kernels::isa::Isa;
+use clawdbot_nn::metadata::{ColorOrder, Resize};
+use clawdbot_nn::workers::Workers;
+use serde_json::json;
+
+use super::{Failure, print};
+use calibration::Folder;
+use progress::Bar;
+
+/// What may be said to `convert`.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The network: a float or FP16 TensorFlow Lite file.
+    input: PathBuf,
+    /// The bundle to write; usually ends in .claw.safetensors.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// How the network is computed: `mixed` is INT8 with the layers that it would hurt kept in FP16.
+    #[arg(long, value_enum, default_value_t = Precision::Mixed)]
+    precision: Precision,
+    /// Folder of pictures like those that the network will see; int8 and mixed take their ranges from them.
+    #[arg(long, value_name = "DIR")]
+    calibrate: Option<PathBuf>,
+    /// Boards that the bundle is for; one packing serves all of them.
+    #[arg(long, value_enum, default_value_t = Board::Any)]
+    target: Board,
+    /// Write what was done as JSON, with each layer's signal-to-noise ratio.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Names of the classes, one a line.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Grey level that the network takes as 0, one number or three: (grey level - mean) x scale goes in.
+    #[arg(long, value_delimiter = ',', value_parser = number, requires = "scale", allow_hyphen_values = true)]
+    mean: Vec<f32>,
+    /// Size of a grey level, one number or three; fractions such as 1/127.5 are understood.
+    #[arg(long, value_delimiter = ',', value_parser = number, requires = "mean")]
+    scale: Vec<f32>,
+    /// Order of the colours that the network takes.
+    #[arg(long, value_enum)]
+    color: Option<Color>,
+    /// How a picture is brought to the network's size.
+    #[arg(long, value_enum)]
+    resize: Option<Fit>,
+    /// Grey level of the border that letterboxing leaves.
+    #[arg(long, value_name = "GREY", default_value_t = 114)]
+    fill: u8,
+    /// Short name of the bundle; the input's if absent.
+    #[arg(long)]
+    name: Option<String>,
+    /// SPDX expression of the network's licence; the file's own if absent.
+    #[arg(long, visible_alias = "license")]
+    licence: Option<String>,
+    /// Signal-to-noise ratio in decibels that `mixed` holds every output to.
+    #[arg(long, value_name = "DB", default_value_t = OUTPUT_SNR_DB_MIN)]
+    snr: f64,
+    /// Threads to compute with.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    threads: u8,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Precision {
+    /// FP16 weights, FP32 activations.
+    F16,
+    /// INT8 everywhere.
+    Int8,
+    /// INT8 but for fragile layers.
+    Mixed,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Board {
+    /// Raspberry Pi and the like.
+    Arm64,
+    /// PCs.
+    #[value(name = "x86_64")]
+    X86_64,
+    /// Both.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Color {
+    /// Red first.
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Fit {
+    /// Both sides to the network's, whatever the aspect.
+    Stretch,
+    /// Aspect kept, pasted top left.
+    Letterbox,
+}
+
+/// A real number or a fraction.
+fn number(text: &str) -> Result<f32, String> {
+    let part = |text: &str| text.trim().parse::<f32>().map_err(|error| format!("`{text}`: {error}"));
+    let value = match text.split_once('/') {
+        Some((above, below)) => part(above)? / part(below)?,
+        None => part(text)?,
+    };
+    if value.is_finite() { Ok(value) } else { Err(format!("`{text}` is not a finite number")) }
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let bytes = read(&arguments.input)?;
+    let draft =
+        Draft::open(&bytes, &provenance(arguments), &wishes(arguments)?).map_err(|error| failure(arguments, &error))?;
+    let target = match arguments.precision {
+        Precision::F16 => Target::F16,
+        Precision::Int8 => Target::Int8,
+        Precision::Mixed => Target::Mixed,
+    };
+    let folder = match (&arguments.calibrate, draft.picture()) {
+        _ if target == Target::F16 => None,
+        (Some(path), Some(picture)) => Some(Folder::open(path, picture)?),
+        (Some(_), None) => {
+            let message = "--calibrate gives pictures, but the network takes none; choose --precision f16".to_owned();
+            return Err(Failure::Usage(message));
+        }
+        (None, _) => None,
+    };
+    let workers = Arc::new(Workers::new());
+    let request = Request {
+        target,
+        snr_db_min: arguments.snr,
+        probe: arguments.report.is_some(),
+        compute: Compute { isa: Isa::detect(), workers: Arc::clone(&workers) },
+    };
+    let conversion = std::thread::scope(|scope| {
+        for _ in 1..arguments.threads {
+            scope.spawn(|| workers.worker_loop());
+        }
+        let result = convert(&draft, &request, folder);
+        workers.stop();
+        result
+    });
+    let conversion = conversion?.map_err(|error| failure(arguments, &error))?;
+    conversion.writer().write(&arguments.output).map_err(|error| Failure::from_error(&error))?;
+    tell(arguments, &conversion)
+}
+
+fn convert(
+    draft: &Draft,
+    request: &Request,
+    folder: Option<Folder>,
+) -> Result<Result<Conversion, ConvertError>, Failure> {
+    let Some(mut folder) = folder else {
+        return Ok(draft.convert(request, &mut |_| None, &mut |_| ()));
+    };
+    let mut bar = Bar::new(folder.len());
+    let conversion = draft.convert(request, &mut |index| folder.sample(index), &mut |progress| bar.show(progress));
+    bar.finish();
+    match folder.into_failure() {
+        Some(failure) => Err(failure),
+        None => Ok(conversion),
+    }
+}
+
+fn provenance(arguments: &Arguments) -> Provenance {
+    let file_name = arguments.input.file_name().unwrap_or(arguments.input.as_os_str());
+    Provenance {
+        file_name: file_name.to_string_lossy().into_owned(),
+        name: arguments.name.clone(),
+        licence: arguments.licence.clone(),
+    }
+}
+
+fn wishes(arguments: &Arguments) -> Result<Wishes, Failure> {
+    let labels = arguments.labels.as_ref().map(|path| -> Result<Vec<String>, Failure> {
+        let text = String::from_utf8(read(path)?)
+            .map_err(|_| Failure::Failed(format!("{}: the labels are not UTF-8 text", path.display())))?;
+        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect())
+    });
+    let given = !arguments.mean.is_empty();
+    Ok(Wishes {
+        normalisation: given.then(|| Normalisation { mean: arguments.mean.clone(), scale: arguments.scale.clone() }),
+        color: arguments.color.map(|color| match color {
+            Color::Rgb => ColorOrder::Rgb,
+            Color::Bgr => ColorOrder::Bgr,
+        }),
+        resize: arguments.resize.map(|fit| match fit {
+            Fit::Stretch => Resize::Stretch,
+            Fit::Letterbox => Resize::Letterbox { fill: arguments.fill },
+        }),
+        labels: labels.transpose()?,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}; check the path", path.display())))
+}
+
+/// An error of the converter: what the user must say is a matter of usage, the rest failed.
+fn failure(arguments: &Arguments, error: &ConvertError) -> Failure {
+    let message = format!("{}: {error}", arguments.input.display());
+    match error {
+        ConvertError::Recipe(_) | ConvertError::NoCalibration { .. } => Failure::Usage(message),
+        _ => Failure::Failed(message),
+    }
+}
+
+fn tell(arguments: &Arguments, conversion: &Conversion) -> Result<(), Failure> {
+    let report = json!({ "output": arguments.output, "origin": conversion.origin, "report": conversion.report });
+    if let Some(path) = &arguments.report {
+        std::fs::write(path, format!("{report:#}\n"))
+            .map_err(|error| Failure::Failed(format!("{}: the report can't be written: {error}", path.display())))?;
+    }
+    if arguments.json {
+        return print(&report.to_string());
+    }
+    print(&conversion.report.to_string())?;
+    print(&format!("licence {}; wrote {}", conversion.origin.licence, arguments.output.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! A progress bar on standard error; where that is no terminal, a line now and then.
+
+use std::io::IsTerminal;
+
+use clawdbot_convert::draft::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Lines that one stage prints where there is no terminal.
+const LINES_A_STAGE: usize = 5;
+
+/// See the module.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    pictures: usize,
+    terminal: bool,
+}
+
+impl Bar {
+    /// A bar for a conversion over so many pictures.
+    pub(super) fn new(pictures: usize) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        // The template is a constant; without it the bar looks plain, which is no reason to fail.
+        if let Ok(style) = ProgressStyle::with_template("{msg:<20} [{bar:40}] {pos}/{len} {eta}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar, pictures, terminal }
+    }
+
+    pub(super) fn show(&mut self, progress: Progress) {
+        let (stage, done, total) = match progress {
+            Progress::Calibrated(done) => ("pictures seen", done, self.pictures),
+            Progress::Probed(done, total) => ("layers probed", done, total),
+            Progress::Choosing => ("choosing precisions", 0, 1),
+        };
+        self.bar.set_message(stage);
+        self.bar.set_length(u64::try_from(total).unwrap_or(u64::MAX));
+        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        let step = total.div_ceil(LINES_A_STAGE).max(1);
+        if !self.terminal && (done == total || done.is_multiple_of(step)) {
+            line(&format!("{stage}: {done} of {total}"));
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "progress goes beside the results, which are on standard output")]
+fn line(text: &str) {
+    eprintln!("{text}");
+}

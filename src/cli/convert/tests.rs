@@ -1,0 +1,116 @@
+//! What the flags mean, and what a user gets to read who forgot one.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+    Line::try_parse_from(std::iter::once(&"convert").chain(words)).map(|line| line.arguments)
+}
+
+fn data(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var("CLAWDBOT_REQUIRE_DATA").as_deref() != Ok("1"), "{} is missing", path.display());
+    report_skip(&path);
+    None
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+fn report_skip(path: &Path) {
+    println!("SKIPPED: {} is missing", path.display());
+}
+
+/// What is wrong with a conversion of `input`, and whether it is one of usage.
+fn complaint(input: &Path, words: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.claw.safetensors");
+    let mut line = vec![input.to_str().unwrap(), "-o", output.to_str().unwrap()];
+    line.extend(words);
+    let failure = run(&parse(&line).unwrap()).expect_err("a bad conversion succeeded");
+    assert!(!output.exists(), "a failed conversion left a file");
+    match failure {
+        Failure::Usage(message) => (true, message),
+        Failure::Failed(message) | Failure::BadConfiguration(message) => (false, message),
+    }
+}
+
+#[test]
+fn numbers_may_be_fractions() {
+    assert_eq!(number("0.5"), Ok(0.5));
+    assert_eq!(number("1/127.5"), Ok(1.0 / 127.5));
+    assert!(number("1/0").unwrap_err().contains("not a finite number"));
+    assert!(number("grey").unwrap_err().contains("`grey`"));
+}
+
+#[test]
+fn mean_and_scale_come_together_for_one_or_three_channels() {
+    let arguments = parse(&["in", "-o", "out", "--mean", "-1,0,1", "--scale", "1/255"]).unwrap();
+    assert_eq!(arguments.mean, [-1.0, 0.0, 1.0]);
+    assert_eq!(arguments.scale, [1.0 / 255.0]);
+    assert!(parse(&["in", "-o", "out", "--mean", "0"]).is_err());
+    assert!(parse(&["in", "-o", "out", "--precision", "int3"]).is_err());
+}
+
+#[test]
+fn int8_without_pictures_says_what_to_give() {
+    let Some(input) = data("detect/ssd-mobilenet-v2-oid/ssd_mobilenetv2_oidv4_fp16.tflite") else { return };
+    let (usage, message) = complaint(&input, &["--precision", "int8"]);
+    assert!(usage && message.contains("--calibrate DIR"), "{message}");
+}
+
+#[test]
+fn a_picture_network_of_unknown_kind_asks_for_its_normalisation() {
+    let Some(input) = data("tiny/cnn_float32.tflite") else { return };
+    let (usage, message) = complaint(&input, &["--precision", "f16"]);
+    assert!(usage && message.contains("--mean 127.5 --scale 1/127.5"), "{message}");
+}
+
+#[test]
+fn files_that_are_no_networks_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("note.txt");
+    std::fs::write(&path, "not a network").unwrap();
+    let (usage, message) = complaint(&path, &[]);
+    assert!(!usage && message.contains("note.txt") && message.contains("format is not known"), "{message}");
+    let (_, message) = complaint(&folder.path().join("absent"), &[]);
+    assert!(message.contains("absent") && message.contains("check the path"), "{message}");
+}
+
+#[test]
+fn a_calibration_folder_must_hold_pictures() {
+    let Some(input) = data("detect/ssd-mobilenet-v2-oid/ssd_mobilenetv2_oidv4_fp16.tflite") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    let (_, message) = complaint(&input, &["--calibrate", &path]);
+    assert!(message.contains("there is no picture in it"), "{message}");
+    std::fs::write(folder.path().join("broken.jpg"), "no picture").unwrap();
+    let (_, message) = complaint(&input, &["--calibrate", &path]);
+    assert!(message.contains("broken.jpg") && message.contains("take it out"), "{message}");
+}
+
+#[test]
+fn a_network_is_converted_and_reported() {
+    let Some(input) = data("tiny/cnn_float32.tflite") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (output, report) = (path("cnn.claw.safetensors"), path("report.json"));
+    let words = [input.to_str().unwrap(), "-o", &output, "--precision", "f16", "--mean", "0", "--scale", "1/255"];
+    run(&parse(&[&words[..], &["--report", &report, "--name", "cnn", "--licence", "CC0-1.0"]].concat()).unwrap())
+        .unwrap();
+    let bundle = clawdbot_nn::bundle::Bundle::open(Path::new(&output)).unwrap();
+    assert_eq!((bundle.origin().name.as_str(), bundle.origin().licence.as_str()), ("cnn", "CC0-1.0"));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(report["report"]["precision"], "f16");
+    assert_eq!(report["report"]["layers"][0]["operator"], "convolution");
+}
