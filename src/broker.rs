@@ -12,8 +12,6 @@ use std::time::Duration;
 use clawdbot_flow::limits::MQTT_PACKET_BYTES_MAX;
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 
-/// MQTT's port by custom.
-pub(crate) const PORT_DEFAULT: u16 = 1883;
 /// How many ports are tried, from the one asked for upwards.
 const PORTS_TRIED: u16 = 20;
 /// Each subscription filter keeps its last messages for its subscribers in a log of so many segments ...

@@ -1,15 +1,20 @@
 //! The command line: one file a subcommand, and the only place where an outcome becomes an exit code.
 
+mod bench;
 mod check_config;
 #[cfg(feature = "convert")]
 mod convert;
 mod devices;
 mod kernels;
+mod run;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use clawdbot_kernels::isa::Isa;
+
+use crate::config::Environment;
 
 /// Turns cameras and sensors into MQTT events, with its own INT8 kernels.
 #[derive(Debug, Parser)]
@@ -21,6 +26,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the daemon: cameras and sensors in, MQTT out.
+    Run(run::Arguments),
+    /// Measure how fast this machine is at our work.
+    Bench(bench::Arguments),
     /// Check a configuration file and show the settings that come of it.
     CheckConfig(check_config::Arguments),
     /// Turn a trained network into a bundle.
@@ -88,8 +97,15 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// The instruction set that the environment asks for, else the best of this machine.
+fn isa() -> Result<Isa, Failure> {
+    Environment::of_process().isa().map_err(Failure::Usage)
+}
+
 fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         #[cfg(feature = "convert")]
         Command::Convert(arguments) => convert::run(&arguments),

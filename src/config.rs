@@ -26,8 +26,6 @@ use crate::sources::{camera, sensor};
 /// The configuration, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The file it came from; `None`: there is none, and the built-in choices hold.
-    pub(crate) file: Option<PathBuf>,
     /// This node's id, one topic level: `[a-z0-9_-]+`.
     pub(crate) node: String,
     /// How to reach the broker; [`Config::mqtt_options`] completes it.

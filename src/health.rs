@@ -15,7 +15,7 @@ use clawdbot_flow::clock::Clock;
 use clawdbot_flow::rooted::Root;
 use sd_notify::NotifyState;
 
-pub(crate) use heartbeats::{Heart, Heartbeat, Heartbeats};
+pub(crate) use heartbeats::{Heartbeat, Heartbeats};
 
 /// How often the supervisor looks where no watchdog sets the pace.
 const LOOK_EVERY_DEFAULT: Duration = Duration::from_secs(10);
@@ -57,20 +57,9 @@ pub(crate) fn ready(status: &str) {
     report(tell_systemd(&[NotifyState::Ready, NotifyState::Status(status)]));
 }
 
-/// Replaces the line that `systemctl status` shows.
-pub(crate) fn status(status: &str) {
-    report(tell_systemd(&[NotifyState::Status(status)]));
-}
-
 /// Tells systemd that the daemon is on its way out.
 pub(crate) fn stopping() {
     report(tell_systemd(&[NotifyState::Stopping, NotifyState::Status("stopping")]));
-}
-
-/// Asks systemd for so much more time to start: for the load of a large model.
-pub(crate) fn extend_timeout(by: Duration) {
-    let microseconds = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
-    report(tell_systemd(&[NotifyState::ExtendTimeoutUsec(microseconds)]));
 }
 
 fn tell_systemd(states: &[NotifyState<'_>]) -> io::Result<()> {

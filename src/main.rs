@@ -3,19 +3,17 @@
 //! `ls src` is the flow: `sources` catch frames and readings, `pipeline` takes them through the network, `mqtt` tells
 //! the world. `app` alone wires them together and starts threads; `cli` alone turns an outcome into an exit code.
 
+mod app;
+mod bench;
 #[cfg(feature = "broker")]
-#[allow(dead_code, reason = "wired by app")]
 mod broker;
+mod bundled;
 mod cli;
-#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod config;
-#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod health;
-#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod mqtt;
-#[allow(dead_code, reason = "wired by app")]
+mod pipeline;
 mod sinks;
-#[allow(dead_code, unused_imports, reason = "wired by app")]
 mod sources;
 
 use std::process::ExitCode;

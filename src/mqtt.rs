@@ -18,11 +18,12 @@ mod publisher;
 mod session;
 mod tls;
 pub(crate) mod topics;
+pub(crate) mod watch;
 
 pub(crate) use client::run;
-pub(crate) use link::{Link, LinkState};
-pub(crate) use message::{Kind, Message};
+pub(crate) use link::Link;
+pub(crate) use message::Message;
 pub(crate) use options::{
     Broker, ClientIdentity, Credentials, KEEP_ALIVE_DEFAULT, Options, PREFIX_DEFAULT, Password, Tls,
 };
-pub(crate) use publisher::{Inbox, Publisher, Refused, channel};
+pub(crate) use publisher::{Publisher, channel};

@@ -7,4 +7,5 @@
 pub(crate) mod analysis;
 pub(crate) mod detector;
 pub(crate) mod meter;
+pub(crate) mod network;
 pub(crate) mod telling;

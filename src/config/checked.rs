@@ -53,8 +53,7 @@ impl TryFrom<Unchecked<'_>> for Config {
         if !check.document.problems.is_empty() {
             return Err(Problems(check.document.problems));
         }
-        let file = file.map(Path::to_owned);
-        Ok(Self { file, node, mqtt, cameras, sensors, detector, compute, log_filter, notes: check.notes })
+        Ok(Self { node, mqtt, cameras, sensors, detector, compute, log_filter, notes: check.notes })
     }
 }
 

@@ -25,7 +25,7 @@ use super::message::{Kind, Message};
 use super::topics::{Topics, slug};
 pub(crate) use node::{
     CameraHealth, CameraInfo, CameraStats, DetectorHealth, DetectorStats, HealthReport, HeartbeatReport, InfoReport,
-    LinkHealth, ModelInfo, StatsReport,
+    LinkHealth, ModelInfo, SensorHealth, StatsReport,
 };
 
 /// The payload of the status topic while we are there; Home Assistant's default for "available".
@@ -88,6 +88,7 @@ impl Composer {
     }
 
     /// This node's topics.
+    #[cfg(test)]
     pub(crate) const fn topics(&self) -> &Topics {
         &self.topics
     }

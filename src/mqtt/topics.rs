@@ -24,6 +24,16 @@ impl Topics {
         &self.node
     }
 
+    /// The filter that matches all that this node publishes.
+    pub(crate) fn everything(&self) -> String {
+        format!("{}/#", self.root)
+    }
+
+    /// `topic` without this node's own levels; as it is when it is another node's.
+    pub(crate) fn within<'t>(&self, topic: &'t str) -> &'t str {
+        topic.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix('/')).unwrap_or(topic)
+    }
+
     /// `online` or `offline`, the last will: retained, QoS 1, plain text.
     pub(crate) fn status(&self) -> String {
         format!("{}/status", self.root)

@@ -116,11 +116,8 @@ impl<'a> Analysis<'a> {
     }
 
     fn look(&mut self, frame: &Frame) {
-        self.last_frame = FrameStamp {
-            sequence: frame.sequence,
-            captured_at: frame.captured_at,
-            captured_wall: frame.captured_wall,
-        };
+        self.last_frame =
+            FrameStamp { sequence: frame.sequence, captured_at: frame.captured_at, captured_wall: frame.captured_wall };
         match self.lent.detector.detect(&mut self.eye, frame, self.lent.clock, &mut self.detections) {
             Ok(()) => {
                 self.last_failure = None;

@@ -31,7 +31,7 @@ impl Interval {
 
     /// The longest one in milliseconds; `None` when there was none.
     pub(crate) fn longest_ms(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.longest.as_secs_f64() * 1e3)
+        (self.count > 0).then_some(self.longest.as_secs_f64() * 1e3)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clawdbot_flow::rooted::Root;
 
-pub(crate) use self::supervisor::{Lent, Sensor, Snapshot, State, run};
+pub(crate) use self::supervisor::{Lent, State, run};
 
 /// What one sensor is, as the configuration decided it.
 #[derive(Clone, Debug, PartialEq)]

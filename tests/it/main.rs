@@ -1,4 +1,13 @@
 //! The integration tests: one binary, so that the whole tree is linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a failed step fails the test, and these tests wait for real programs"
+)]
 
+mod daemon;
 mod published;
 mod schema;
+mod steady_state;

@@ -12,7 +12,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::brokers::{Mosquitto, Subscriber, embedded};
-use super::super::{Broker, ClientIdentity, Credentials, Kind, LinkState, Password, Publisher, Tls, channel};
+use super::super::link::LinkState;
+use super::super::message::Kind;
+use super::super::{Broker, ClientIdentity, Credentials, Password, Publisher, Tls, channel};
 use super::*;
 
 const STATUS: &str = "clawdbot/v1/porch/status";

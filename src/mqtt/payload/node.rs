@@ -67,6 +67,8 @@ pub(crate) struct HealthReport {
     pub(crate) mqtt: LinkHealth,
     /// Cameras by id.
     pub(crate) cameras: BTreeMap<String, CameraHealth>,
+    /// Sensors by id.
+    pub(crate) sensors: BTreeMap<String, SensorHealth>,
     /// The detector, where one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detector: Option<DetectorHealth>,
@@ -129,6 +131,21 @@ pub(crate) struct CameraHealth {
     pub(crate) frames: u64,
     /// Frames lost since the start: broken, or replaced by a newer one before anybody looked.
     pub(crate) dropped: u64,
+}
+
+/// One sensor.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SensorHealth {
+    /// The value at the last look; `None` when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<f64>,
+    /// Why there was none, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Looks that gave a value.
+    pub(crate) reads: u64,
+    /// Looks that gave none.
+    pub(crate) failures: u64,
 }
 
 /// The detector.

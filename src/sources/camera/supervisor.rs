@@ -6,7 +6,7 @@ use std::time::Duration;
 use clawdbot_flow::clock::Monotonic;
 use clawdbot_flow::event::CameraEvent;
 
-use super::{CameraError, Kind, Lent, Opener, Options, Stream, replay};
+use super::{CameraError, Kind, Lent, Opener, Options, replay};
 
 /// How patient the supervisor is.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ struct NotBuilt;
 
 #[cfg(not(feature = "v4l2"))]
 impl Opener for NotBuilt {
-    fn open<'a>(&'a mut self, _lent: &'a Lent<'a>) -> Result<Box<dyn Stream + 'a>, CameraError> {
+    fn open<'a>(&'a mut self, _lent: &'a Lent<'a>) -> Result<Box<dyn super::Stream + 'a>, CameraError> {
         let reason = "this build has no V4L2 cameras; build clawdbot with the feature `v4l2`";
         Err(CameraError::Unavailable(reason.to_owned()))
     }

@@ -42,6 +42,10 @@ fn health(link: &LinkState) -> HealthReport {
             "front".to_owned(),
             CameraHealth { online: false, reason: Some("no frame for 3 s".to_owned()), frames: 7, dropped: 1 },
         )]),
+        sensors: BTreeMap::from([(
+            "soc".to_owned(),
+            SensorHealth { value: None, reason: Some("the chip is gone".to_owned()), reads: 3, failures: 1 },
+        )]),
         detector: Some(DetectorHealth { frames: 7, failed: 0 }),
     }
 }

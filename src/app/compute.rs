@@ -1,0 +1,81 @@
+//! The compute pool's threads: started, pinned and ended here, lent to whoever computes.
+
+use std::sync::Arc;
+use std::thread;
+
+use clawdbot_nn::workers::{THREADS_MAX, Workers};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// Runs `work` with a pool of `threads` threads, `work`'s own included; the others are pinned to one core each and end
+/// with it. `threads` is cut to [`threads_available`].
+pub(crate) fn with_workers<R>(threads: usize, work: impl FnOnce(Arc<Workers>) -> R) -> R {
+    let workers = Arc::new(Workers::new());
+    let cores = cores();
+    thread::scope(|scope| {
+        for index in 1..threads.clamp(1, THREADS_MAX) {
+            let workers = &workers;
+            // From the last core down: the first one serves the interrupts on most boards.
+            let core = cores.len().checked_sub(index).and_then(|at| cores.get(at).copied());
+            let spawned = thread::Builder::new().name(format!("compute-{index}")).spawn_scoped(scope, move || {
+                core.inspect(|&core| pin(core));
+                workers.worker_loop();
+            });
+            if let Err(error) = spawned {
+                tracing::warn!("compute thread {index} cannot be started ({error}); the pool goes on with fewer");
+            }
+        }
+        let stop = StopAtEnd(&workers);
+        let result = work(Arc::clone(&workers));
+        drop(stop);
+        result
+    })
+}
+
+/// Ends the workers also when the work panics; otherwise the scope would wait for them for ever.
+struct StopAtEnd<'a>(&'a Workers);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Threads that can compute at once: the cores that this process may use, at most [`THREADS_MAX`].
+pub(crate) fn threads_available() -> usize {
+    cores().len().clamp(1, THREADS_MAX)
+}
+
+/// The cores that this process may use.
+fn cores() -> Vec<usize> {
+    let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
+    (0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect()
+}
+
+/// Ties the calling thread to `core`. A sandbox may forbid it; then the scheduler places the thread, which is slower but
+/// not wrong.
+fn pin(core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        tracing::debug!("a compute thread cannot be pinned to core {core}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn every_part_runs_once_on_any_number_of_threads() {
+        for threads in [0, 1, 2, 5] {
+            let sum = AtomicUsize::new(0);
+            with_workers(threads, |workers| {
+                workers.run(10, &|part| {
+                    sum.fetch_add(part + 1, Ordering::Relaxed);
+                })
+            });
+            assert_eq!(sum.into_inner(), 55, "{threads} threads");
+        }
+    }
+}

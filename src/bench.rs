@@ -1,0 +1,3 @@
+//! The measurements behind `clawdbot bench`.
+
+pub(crate) mod vision;

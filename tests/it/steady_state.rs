@@ -1,0 +1,100 @@
+//! Memory is taken at start: once every buffer has grown, the way from a frame's pixels to its objects allocates nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawdbot_flow::clock::Monotonic;
+use clawdbot_flow::frame::PixelFormat;
+use clawdbot_kernels::isa::Isa;
+use clawdbot_nn::bundle::Bundle;
+use clawdbot_nn::executor::Executor;
+use clawdbot_nn::workers::Workers;
+use clawdbot_vision::heads::Head;
+use clawdbot_vision::objects::{Objects, Options};
+use clawdbot_vision::preprocess::{Picture, Preprocessor};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts the allocations of each thread, for the whole test binary.
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches only a thread-local without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps `alloc`'s contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1_u8; 100]))), 1);
+}
+
+/// A photograph as a camera would deliver it in YUYV: real content, so that the head has boxes to sort.
+fn yuyv_picture() -> (usize, usize, Vec<u8>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures/astronaut.png");
+    let rgb = image::open(path).expect("the picture is part of the repository").into_rgb8();
+    let (width, height) = (rgb.width() as usize, rgb.height() as usize);
+    let luma = |pixel: &image::Rgb<u8>| {
+        let [red, green, blue] = pixel.0.map(f32::from);
+        (16.0 + 0.257 * red + 0.504 * green + 0.098 * blue) as u8
+    };
+    (width, height, rgb.pixels().flat_map(|pixel| [luma(pixel), 128]).collect())
+}
+
+#[test]
+fn a_frame_costs_no_allocation() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/ssd-mobilenet-v2-oid.claw.safetensors");
+    let bundle = Bundle::open(&path).expect("the bundled detector is part of the repository");
+    let vision = bundle.vision().expect("a detector");
+    let mut preprocessor = Preprocessor::new(vision.input.as_ref().expect("a picture")).unwrap();
+    let mut head = Head::from_metadata(vision, bundle.program()).unwrap();
+    let mut executor = Executor::new(Arc::clone(bundle.model()), Isa::detect(), Arc::new(Workers::new())).unwrap();
+    let mut objects = Objects::new(Options::default());
+    let (mut detections, mut changes) = (Vec::new(), Vec::new());
+    let (width, height, pixels) = yuyv_picture();
+    let mut frame = |number: u64| {
+        let picture = Picture::new(width, height, width * 2, PixelFormat::Yuyv, &pixels).unwrap();
+        let placement = preprocessor.run(&picture, executor.input_i8_mut(0).unwrap()).unwrap();
+        executor.run();
+        head.detect(|index| executor.output(index).unwrap().as_f32().unwrap(), 0.3, placement, &mut detections);
+        objects.update(&detections, Monotonic::from_origin(Duration::from_millis(number * 100)), &mut changes);
+        changes.clear();
+        detections.len()
+    };
+    let seen: usize = (0..3).map(&mut frame).sum();
+    assert!(seen > 0, "a frame without detections proves little");
+    let count = allocations(|| {
+        (3..103).for_each(|number| {
+            frame(number);
+        })
+    });
+    assert_eq!(count, 0, "100 frames took {count} allocations");
+}
