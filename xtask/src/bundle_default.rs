@@ -90,6 +90,12 @@ fn absolute(path: &str) -> Result<PathBuf, String> {
 
 /// Runs our own converter, in release: calibration runs the network over a hundred pictures and more.
 fn convert(model: &Path, calibrate: &Path, precision: Option<&str>) -> Outcome {
+    // The daemon includes the bundle when it is compiled, and the converter is a part of it: where there is no bundle yet,
+    // an empty file lets it compile.
+    let bundle = repository_root().join(BUNDLE);
+    if !bundle.exists() {
+        origin::write(&bundle, &[])?;
+    }
     let mut command = process::cargo(&["run", "--release", "--locked", "--quiet", "--", "convert"]);
     command.arg(model).args(["-o", BUNDLE, "--calibrate"]).arg(calibrate);
     if let Some(precision) = precision {
