@@ -5,6 +5,7 @@ mod check_config;
 #[cfg(feature = "convert")]
 mod convert;
 mod devices;
+mod inspect;
 mod kernels;
 mod run;
 
@@ -37,6 +38,8 @@ enum Command {
     Convert(Box<convert::Arguments>),
     /// List cameras, sensors, accelerators; or try a camera.
     Devices(devices::Arguments),
+    /// Show what a model bundle is, takes, gives and costs.
+    Inspect(inspect::Arguments),
     /// Show which kernel each operator runs, here or on another core.
     Kernels(kernels::Arguments),
 }
@@ -110,6 +113,7 @@ fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "convert")]
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
     }
 }

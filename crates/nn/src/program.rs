@@ -5,6 +5,7 @@
 //! [`channel_stride`] bytes from pixel to pixel (C is the last axis, the pixels are all axes before it: NHWC); bytes beyond
 //! C are never read with a non-zero weight. F32 values are dense. [`verify`] says which programs may run.
 
+pub mod cost;
 pub mod layout;
 pub mod verify;
 
