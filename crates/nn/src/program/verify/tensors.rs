@@ -49,16 +49,16 @@ pub(super) fn convolution(
     let fault = |reason| InvalidProgram::tensor(step, &tensors.weights, reason);
     let used = window.kernel[0] * window.kernel[1] * stride;
     let mut sums = vec![Sum::default(); padded];
-    for (at, &weight) in weights.iter().enumerate() {
-        if weight == 0 {
-            continue;
+    for (group, weights) in weights.chunks_exact(32).enumerate() {
+        // The stride is a multiple of 4, so the four products of a group belong to one pixel.
+        let (block, position) = (group / (depth / 4) * 8, group % (depth / 4) * 4);
+        let counted = if position < used { inputs.saturating_sub(position % stride) } else { 0 };
+        for (at, &weight) in weights.iter().enumerate() {
+            if at % 4 >= counted && weight != 0 {
+                return Err(fault(Reason::PaddingWeight(group * 32 + at)));
+            }
+            sums[block + at / 4].add(weight, group * 32 + at).map_err(fault)?;
         }
-        let (block, group, row, lane) = (at / (depth * 8), at / 32 % (depth / 4), at / 4 % 8, at % 4);
-        let position = group * 4 + lane;
-        if position >= used || position % stride >= inputs {
-            return Err(fault(Reason::PaddingWeight(at)));
-        }
-        sums[block * 8 + row].add(weight, at).map_err(fault)?;
     }
     belongings(step, lookup, tensors, &sums, outputs)
 }
