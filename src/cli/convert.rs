@@ -4,7 +4,6 @@ mod calibration;
 mod progress;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Provenance, Request, Target};
@@ -14,10 +13,10 @@ use clawdbot_convert::recipe::Wishes;
 use clawdbot_convert::sensitivity::OUTPUT_SNR_DB_MIN;
 use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::metadata::{ColorOrder, Resize};
-use clawdbot_nn::workers::Workers;
 use serde_json::json;
 
 use super::{Failure, print};
+use crate::app::compute::with_workers;
 use calibration::Folder;
 use progress::Bar;
 
@@ -142,20 +141,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         (None, _) => None,
     };
-    let workers = Arc::new(Workers::new());
-    let request = Request {
-        target,
-        snr_db_min: arguments.snr,
-        probe: arguments.report.is_some(),
-        compute: Compute { isa: Isa::detect(), workers: Arc::clone(&workers) },
-    };
-    let conversion = std::thread::scope(|scope| {
-        for _ in 1..arguments.threads {
-            scope.spawn(|| workers.worker_loop());
-        }
-        let result = convert(&draft, &request, folder);
-        workers.stop();
-        result
+    let conversion = with_workers(usize::from(arguments.threads), |workers| {
+        let request = Request {
+            target,
+            snr_db_min: arguments.snr,
+            probe: arguments.report.is_some(),
+            compute: Compute { isa: Isa::detect(), workers },
+        };
+        convert(&draft, &request, folder)
     });
     let conversion = conversion?.map_err(|error| failure(arguments, &error))?;
     conversion.writer().write(&arguments.output).map_err(|error| Failure::from_error(&error))?;
