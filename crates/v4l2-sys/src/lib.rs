@@ -1,7 +1,7 @@
-//! Raw bindings to `<linux/videodev2.h>`: bindgen's output, checked in.
+//! Raw bindings to `<linux/videodev2.h>`: bindgen's output, checked in, for 64-bit Linux.
 //!
 //! Regenerate with bindgen 0.65 (`--no-layout-tests`, allow-list `v4l2_.*`, `V4L2_.*`, `VIDIOC.*`) when a newer UAPI is
-//! wanted; see `docs/decisions/0002-v4l2-bindings.md`.
+//! wanted; see `docs/decisions/0002-v4l2-bindings.md`. `layout` holds what came out against the kernel's own sizes.
 #![allow(
     clippy::all,
     clippy::pedantic,
@@ -14,5 +14,10 @@
     missing_docs,
     reason = "machine-made code follows C's names"
 )]
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("these bindings were made for 64-bit Linux; make others with bindgen for a 32-bit one");
+
+mod layout;
 
 include!("bindings.rs");

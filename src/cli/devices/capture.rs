@@ -1,7 +1,7 @@
 //! A try at a camera: some frames through the same code that the daemon runs, and how that went.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
@@ -69,28 +69,34 @@ pub(super) fn run(camera: &str, wish: &Wish, json: bool) -> Result<(), Failure> 
         frames_per_second: wish.rate,
     };
     let clock = SystemClock::new();
-    let (stop, state, events) = (Stop::new(), State::new(), Mutex::new(Vec::new()));
+    let (stop, state, events) = (Stop::new(), State::new(), RefCell::new(Vec::new()));
+    let pool = FramePool::new(FRAMES_IN_FLIGHT_MAX, FRAME_BYTES_MAX);
     let frames = Queue::new(1, WhenFull::DropOldest);
-    let caught = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let pool = FramePool::new(FRAMES_IN_FLIGHT_MAX, FRAME_BYTES_MAX);
-            let report = |event| events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(event);
-            let lent = Lent {
-                clock: &clock,
-                stop: &stop,
-                pool: &pool,
-                frames: &frames,
-                state: &state,
-                report: &report,
-                heartbeat: &|| {},
-            };
-            camera::run(&options, &lent);
-        });
-        let caught = collect(&frames, wish, &clock);
-        stop.request();
-        caught
-    });
-    let events = events.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let caught = RefCell::new(Caught::default());
+    let end = clock.monotonic().plus(Duration::from_secs(wish.seconds));
+    // The camera's own thread of the daemon is this one here; between two frames its heartbeat takes the last one.
+    let heartbeat = || {
+        let mut caught = caught.borrow_mut();
+        if let Ok(frame) = frames.pop(Duration::ZERO) {
+            caught.take(&frame);
+        }
+        if caught.frames >= wish.frames || clock.monotonic() >= end {
+            stop.request();
+        }
+    };
+    camera::run(
+        &options,
+        &Lent {
+            clock: &clock,
+            stop: &stop,
+            pool: &pool,
+            frames: &frames,
+            state: &state,
+            report: &|event| events.borrow_mut().push(event),
+            heartbeat: &heartbeat,
+        },
+    );
+    let (caught, events) = (caught.into_inner(), events.into_inner());
     let report = report(&caught, &state.snapshot(), &events);
     if json {
         print(&report.to_string())?
@@ -107,22 +113,18 @@ pub(super) fn run(camera: &str, wish: &Wish, json: bool) -> Result<(), Failure> 
     Ok(())
 }
 
-fn collect(frames: &Queue<Frame>, wish: &Wish, clock: &dyn Clock) -> Caught {
-    let mut caught = Caught::default();
-    let end = clock.monotonic().plus(Duration::from_secs(wish.seconds));
-    while caught.frames < wish.frames && clock.monotonic() < end {
-        let Ok(frame) = frames.pop(Duration::from_millis(100)) else { continue };
+impl Caught {
+    fn take(&mut self, frame: &Frame) {
         let at = frame.captured_at.since_origin().as_secs_f64() * 1000.0;
-        caught.frames += 1;
-        caught.bytes += frame.data.len() as u64;
-        caught.first_ms.get_or_insert(at);
-        caught.last_ms = Some(at);
-        caught.shape = Some((frame.width, frame.height, frame.stride, format!("{:?}", frame.format)));
-        if caught.sequences.len() < 100 {
-            caught.sequences.push(frame.sequence);
+        self.frames += 1;
+        self.bytes += frame.data.len() as u64;
+        self.first_ms.get_or_insert(at);
+        self.last_ms = Some(at);
+        self.shape = Some((frame.width, frame.height, frame.stride, format!("{:?}", frame.format)));
+        if self.sequences.len() < 100 {
+            self.sequences.push(frame.sequence);
         }
     }
-    caught
 }
 
 fn report(caught: &Caught, state: &camera::Snapshot, events: &[CameraEvent]) -> Value {

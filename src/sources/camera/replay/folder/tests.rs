@@ -85,10 +85,10 @@ fn what_can_not_be_shown_is_told_and_the_rest_comes() {
 #[test]
 fn a_picture_with_more_pixels_than_a_frame_holds_is_made_smaller() {
     let items = items(&[
-        ("photo.jpg", encoded(plain(1800, 1000), ImageFormat::Jpeg)),
-        ("photo.png", encoded(plain(1800, 1000), ImageFormat::Png)),
+        ("photo.jpg", encoded(plain(2600, 1600), ImageFormat::Jpeg)),
+        ("photo.png", encoded(plain(2600, 1600), ImageFormat::Png)),
     ]);
-    assert_eq!(items, ["Rgb8 900x500", "Rgb8 900x500"]);
+    assert_eq!(items, ["Rgb8 1300x800", "Rgb8 1300x800"]);
 }
 
 #[test]
