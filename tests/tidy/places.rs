@@ -22,7 +22,6 @@ const THREADS: &[(&str, &str)] = &[
     ("src/app.rs", "the stages, and the runtime that carries MQTT"),
     ("src/app/compute.rs", "the compute pool"),
     ("src/broker.rs", "rumqttd's threads, for as long as the process lives"),
-    ("src/cli/devices/capture.rs", "one frame of a camera that may hang, for a command that must end"),
 ];
 /// Where the processor is asked what it can do.
 const DETECTION: &[(&str, &str)] = &[("kernels/src/isa.rs", "the one place where the ISA is chosen")];
