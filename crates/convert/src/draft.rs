@@ -13,6 +13,7 @@ use crate::importers::{self, Format, ImportError};
 use crate::lower::{
     InputForm, LowerError, Lowered, Plan, Precision, ValueGrids, has_int8, lower, operator_name, quantize_layers,
 };
+use crate::moments::Moments;
 use crate::network::{Compute, Network, RunError, Sample};
 use crate::normalise::{self, NormaliseError};
 use crate::recipe::{self, Recipe, RecipeError, Wishes, ssd};
@@ -231,7 +232,7 @@ impl Draft {
         let samples: Vec<Sample> = (0..measured.inputs.min(MEASURED_INPUTS_MAX)).map_while(&mut *inputs).collect();
         let exact = samples.iter().map(|sample| network.run(sample)).collect::<Result<Vec<_>, _>>()?;
         let grids = std::mem::take(&mut measured.grids);
-        let weights = quantize_layers(&self.graph, &grids);
+        let weights = quantize_layers(&self.graph, &grids, &std::mem::take(&mut measured.moments));
         let (graph, input) = (&self.graph, self.input);
         let subject =
             Subject { graph, grids: &grids, weights: &weights, input, compute, samples: &samples, exact: &exact };
@@ -265,11 +266,14 @@ impl Draft {
         let names: BTreeMap<program::ValueId, ValueId> =
             float.floats.iter().map(|(&graph, &made)| (made, graph)).collect();
         let mut seen: BTreeMap<ValueId, Observation> = BTreeMap::new();
+        let mut moments: BTreeMap<usize, Option<Moments>> = BTreeMap::new();
         let mut count = 0;
         while let Some(sample) = inputs(count) {
             network.observe(&sample, &mut |value, elements| {
                 let Some(&value) = names.get(&value) else { return };
-                let channels = self.graph.values[value.0].shape.last().copied().unwrap_or(1);
+                let shape = &self.graph.values[value.0].shape;
+                let channels = shape.last().copied().unwrap_or(1);
+                self.add_moments(&mut moments, value, elements, count);
                 seen.entry(value).or_insert_with(|| Observation::new(channels)).add(elements);
             })?;
             count += 1;
@@ -277,7 +281,32 @@ impl Draft {
         }
         let grids = seen.iter().map(|(&value, seen)| (value, ValueGrids::from_observation(seen))).collect();
         let ranges = seen.iter().map(|(&value, seen)| (value, seen.range())).collect();
-        Ok(Measured { inputs: count, grids, ranges, ..Measured::default() })
+        let moments = moments.into_iter().filter_map(|(node, moments)| Some((node, moments?))).collect();
+        Ok(Measured { inputs: count, grids, ranges, moments, ..Measured::default() })
+    }
+
+    /// Takes a value into the moments of every layer that reads it.
+    fn add_moments(
+        &self,
+        moments: &mut BTreeMap<usize, Option<Moments>>,
+        value: ValueId,
+        elements: &[f32],
+        count: usize,
+    ) {
+        let shape = &self.graph.values[value.0].shape;
+        for (index, node) in self.graph.nodes.iter().enumerate().filter(|(_, node)| node.inputs.first() == Some(&value))
+        {
+            let (window, pad_value, depthwise) = match &node.op {
+                Op::Convolution { window, pad_value, .. } => (window, *pad_value, false),
+                Op::DepthwiseConvolution { window, .. } => (window, 0.0, true),
+                _ => continue,
+            };
+            let Some(&[_, _, _, channels]) = shape.get(..) else { continue };
+            let slot = moments.entry(index).or_insert_with(|| Moments::new(window, channels, depthwise));
+            if let Some(moments) = slot {
+                moments.add(elements, shape, window, pad_value, count);
+            }
+        }
     }
 
     /// Noise over signal of each node's result in the finished program.
@@ -359,6 +388,7 @@ struct Measured {
     samples: usize,
     grids: BTreeMap<ValueId, ValueGrids>,
     ranges: BTreeMap<ValueId, (f32, f32)>,
+    moments: BTreeMap<usize, Moments>,
     units: Vec<Unit>,
     output_noise: Vec<f64>,
     layers: Vec<f64>,

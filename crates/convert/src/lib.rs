@@ -16,6 +16,7 @@ pub mod draft;
 mod fixtures;
 pub mod importers;
 pub mod lower;
+pub mod moments;
 pub mod network;
 pub mod normalise;
 pub mod quantize;

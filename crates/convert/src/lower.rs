@@ -15,6 +15,7 @@ use clawdbot_nn::program::{self, Program, Step};
 use clawdbot_nn::tensor::{DataType, ShapeMismatch};
 
 use crate::calibrate::Observation;
+use crate::moments::Moments;
 use crate::quantize::{Arrangement, ChannelWeights, Grid, quantize_weights};
 
 /// How a node is computed.
@@ -160,11 +161,15 @@ pub fn has_int8(graph: &Graph, node: &Node) -> bool {
 }
 
 /// Quantises the weights of every layer that has an INT8 form, by the constant that holds them: slow, and the same for
-/// every choice of precisions.
+/// every choice of precisions. `moments` of a node's input, where there are any, make its rounding better.
 #[must_use]
-pub fn quantize_layers(graph: &Graph, grids: &BTreeMap<ValueId, ValueGrids>) -> BTreeMap<ValueId, ChannelWeights> {
+pub fn quantize_layers(
+    graph: &Graph,
+    grids: &BTreeMap<ValueId, ValueGrids>,
+    moments: &BTreeMap<usize, Moments>,
+) -> BTreeMap<ValueId, ChannelWeights> {
     let mut layers = BTreeMap::new();
-    for node in graph.nodes.iter().filter(|node| has_int8(graph, node)) {
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| has_int8(graph, node)) {
         let Some(arrangement) = arrangement(&node.op) else { continue };
         let constants = [1, 2].map(|input| graph.constants.get(&node.inputs[input]).and_then(|tensor| tensor.as_f32()));
         let [Some(weights), Some(bias)] = constants else { continue };
@@ -172,7 +177,11 @@ pub fn quantize_layers(graph: &Graph, grids: &BTreeMap<ValueId, ValueGrids>) -> 
         let importance = |n: usize, k: usize| {
             seen.map_or(1.0, |seen| seen.mean_square[arrangement.channel(n, k, seen.mean_square.len())].max(1e-12))
         };
-        layers.insert(node.inputs[1], quantize_weights(weights, bias.len(), arrangement, importance));
+        let mut layer = quantize_weights(weights, bias.len(), arrangement, importance);
+        if let Some(moments) = moments.get(&index) {
+            layer.compensate(weights, arrangement, moments);
+        }
+        layers.insert(node.inputs[1], layer);
     }
     layers
 }

@@ -3,10 +3,14 @@
 #[cfg(test)]
 mod tests;
 
+use crate::moments::Moments;
+
 /// Share of the largest weight that the range search tries, from all of it downwards.
 const CLIP_STEPS: usize = 21;
 /// Difference between two shares.
 const CLIP_STEP: f64 = 0.02;
+/// Step of the weights of a layer that has none but zeros.
+const SILENT_SCALE: f32 = 1.0 / 1024.0;
 /// A bias may use this many steps, which leaves as much again of an i32 to the sum of products.
 const BIAS_STEPS_MAX: f64 = (1_u64 << 30) as f64;
 
@@ -55,6 +59,33 @@ pub struct ChannelWeights {
     pub steps: Vec<i8>,
     /// Real size of a step, one an output channel.
     pub scale: Vec<f32>,
+    /// By how much rounding raises the mean of each output channel's sum, as far as that is known; the bias takes it back.
+    pub shift: Vec<f64>,
+}
+
+impl ChannelWeights {
+    /// Rounds the weights anew so that their errors cancel each other over inputs such as were seen.
+    pub fn compensate(&mut self, weights: &[f32], arrangement: Arrangement, moments: &Moments) {
+        let channels = self.scale.len();
+        let mut factor = moments.factor(0);
+        for n in 0..channels {
+            let group = match arrangement {
+                Arrangement::ChannelFirst => 0,
+                Arrangement::ChannelLast => n,
+            };
+            if group > 0 {
+                factor = moments.factor(group);
+            }
+            let places = arrangement.places(n, channels, weights.len());
+            let channel: Vec<f32> = places.clone().map(|place| weights[place]).collect();
+            let steps = factor.round(&channel, self.scale[n]);
+            let error = |(k, (&step, &weight)): (usize, (&i8, &f32))| {
+                (f64::from(step) * f64::from(self.scale[n]) - f64::from(weight)) * moments.mean(group, k)
+            };
+            self.shift[n] = steps.iter().zip(&channel).enumerate().map(error).sum();
+            places.zip(steps).for_each(|(place, step)| self.steps[place] = step);
+        }
+    }
 }
 
 /// Where the weights of an output channel stand in a layer's tensor.
@@ -89,7 +120,8 @@ impl Arrangement {
 /// Quantises `weights` symmetrically, one scale for each of `channels`.
 ///
 /// The scale is the one of least expected error of the layer's sums: an error of weight k counts `importance(k)` times,
-/// the mean square of what that weight is multiplied with. A channel of zeros gets the scale 1.
+/// the mean square of what that weight is multiplied with. A channel of zeros still has a bias, which is counted in the same
+/// steps: it gets the finest scale of the others.
 #[must_use]
 pub fn quantize_weights(
     weights: &[f32],
@@ -99,29 +131,38 @@ pub fn quantize_weights(
 ) -> ChannelWeights {
     let mut steps = vec![0_i8; weights.len()];
     let mut scale = Vec::with_capacity(channels);
+    let mut silent = Vec::new();
     for n in 0..channels {
         let places = arrangement.places(n, channels, weights.len());
         let channel: Vec<(f32, f64)> =
             places.clone().enumerate().map(|(k, place)| (weights[place], importance(n, k))).collect();
-        let best = best_scale(&channel);
+        let best = best_scale(&channel).unwrap_or_else(|| {
+            silent.push(n);
+            SILENT_SCALE
+        });
         scale.push(best);
         for (place, &(weight, _)) in places.zip(&channel) {
             steps[place] = weight_step(weight, best);
         }
     }
-    ChannelWeights { steps, scale }
+    let loud = (0..channels).filter(|n| !silent.contains(n)).map(|n| scale[n]);
+    let finest = loud.fold(f32::INFINITY, f32::min);
+    if finest.is_finite() {
+        silent.into_iter().for_each(|n| scale[n] = finest);
+    }
+    ChannelWeights { steps, shift: vec![0.0; scale.len()], scale }
 }
 
 fn weight_step(weight: f32, scale: f32) -> i8 {
     (f64::from(weight) / f64::from(scale)).round_ties_even().clamp(-127.0, 127.0) as i8
 }
 
-/// The scale of least weighted square error for one channel of (weight, importance).
-fn best_scale(channel: &[(f32, f64)]) -> f32 {
+/// The scale of least weighted square error for one channel of (weight, importance); `None` for a channel of zeros.
+fn best_scale(channel: &[(f32, f64)]) -> Option<f32> {
     let largest = channel.iter().fold(0.0_f32, |largest, (weight, _)| largest.max(weight.abs()));
     let whole = largest / 127.0;
     if !whole.is_normal() {
-        return 1.0;
+        return None;
     }
     let error = |scale: f32| -> f64 {
         let of = |&(weight, importance): &(f32, f64)| {
@@ -138,7 +179,7 @@ fn best_scale(channel: &[(f32, f64)]) -> f32 {
             best = (scale, error);
         }
     }
-    best.0
+    Some(best.0)
 }
 
 /// The weight scale, or a coarser one in whose steps (x `input_scale`) `bias` fits i32.

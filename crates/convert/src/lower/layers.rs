@@ -119,19 +119,8 @@ impl Lowering<'_> {
                 }
             }
         }
-        // The rounding of the weights shifts a channel's mean by a known amount, which the bias takes back.
-        let seen = self.plan.grids.get(&node.inputs[0]);
-        let corrected: Vec<f64> = (0..n)
-            .map(|n| {
-                let shift = |(k, place): (usize, usize)| {
-                    let error =
-                        f64::from(quantized.scale[n]) * f64::from(quantized.steps[place]) - f64::from(weights[place]);
-                    seen.map_or(0.0, |seen| error * seen.mean[arrangement.channel(n, k, channels)])
-                };
-                let places = arrangement.places(n, bias.len(), weights.len()).enumerate();
-                f64::from(bias[n]) - places.map(shift).sum::<f64>()
-            })
-            .collect();
+        let corrected: Vec<f64> =
+            bias.iter().zip(&quantized.shift).map(|(&bias, shift)| f64::from(bias) - shift).collect();
         let output_scales = if result.data_type == DataType::I8 { channel_scales(&result, n) } else { vec![1.0; n] };
         let made = Numbers { quantized: &quantized, bias: &corrected, input: &input_scales, output: &output_scales };
         self.store_quantized(node, arrangement, channels, input.zero_point, &made)

@@ -76,7 +76,7 @@ fn int8_programs_are_close_to_pytorch_wherever_the_seams_lie() {
     let graph = simplify(graph);
     let input = Tensor::new(vec![1, 32, 32, 3], Elements::F32(pixels.clone())).unwrap();
     let grids = grids(&graph, &input);
-    let weights = quantize_layers(&graph, &grids);
+    let weights = quantize_layers(&graph, &grids, &BTreeMap::new());
     for pattern in [0_u32, 0b1010_1010_1010, 0b0101_0101_0101, 0b1100_1100_1100, 0b1110_0111_1110] {
         let half = |index: usize| pattern >> (index % 12) & 1 == 1;
         let choose = |index| if half(index) { Precision::F16 } else { Precision::Int8 };
@@ -96,7 +96,7 @@ fn a_layer_between_integers_and_floats_stays_exact() {
     let graph = simplify(graph);
     let input = Tensor::new(vec![1, 32, 32, 3], Elements::F32(pixels)).unwrap();
     let grids = grids(&graph, &input);
-    let weights = quantize_layers(&graph, &grids);
+    let weights = quantize_layers(&graph, &grids, &BTreeMap::new());
     let precision = vec![Precision::Int8; graph.nodes.len()];
     let lowered =
         lower(&graph, &Plan { precision, grids: &grids, weights: &weights, input: InputForm::Float }).unwrap();

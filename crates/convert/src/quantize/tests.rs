@@ -54,7 +54,11 @@ fn each_channel_has_its_own_scale() {
 #[test]
 fn a_channel_of_zeros_gets_a_harmless_scale() {
     let quantized = plain(&[0.0, 0.0, 1e-42, 0.0], 2, Arrangement::ChannelFirst);
-    assert_eq!(quantized, ChannelWeights { steps: vec![0; 4], scale: vec![1.0, 1.0] });
+    assert_eq!(quantized.steps, [0; 4]);
+    assert!(quantized.scale.iter().all(|scale| scale.is_normal()));
+    // Its bias is counted in steps of its scale, so it must be as fine as the others'.
+    let quantized = plain(&[0.0, 0.0, 0.127, 0.0, 12.7, 0.0], 3, Arrangement::ChannelFirst);
+    assert_eq!(quantized.scale[0], quantized.scale[1]);
 }
 
 /// A weight that is multiplied with nothing may be clipped for the sake of the others.
