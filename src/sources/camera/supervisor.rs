@@ -145,7 +145,7 @@ fn capture(opener: &mut dyn Opener, patience: &Patience, link: &mut Link<'_>) ->
                     return Ending::Stopped;
                 }
                 lent.state.frame(last_frame_at);
-                link.online(&stream.description());
+                link.online(stream.as_ref());
             }
             Ok(None) if is_silent(lent.clock.monotonic(), last_frame_at, patience) => {
                 return Ending::Failed(CameraError::Unavailable(format!(
@@ -172,10 +172,10 @@ struct Link<'a> {
 }
 
 impl Link<'_> {
-    fn online(&mut self, description: &str) {
+    fn online(&mut self, stream: &dyn Stream) {
         if self.online != Some(true) {
             self.online = Some(true);
-            tracing::info!(camera = self.id, "camera online: {description}");
+            tracing::info!(camera = self.id, "camera online: {}", stream.description());
             self.report(None);
         }
     }
