@@ -4,9 +4,12 @@ mod bench;
 mod check_config;
 #[cfg(feature = "convert")]
 mod convert;
+mod detect;
 mod devices;
+mod eval;
 mod inspect;
 mod kernels;
+mod looker;
 mod run;
 
 use std::io::Write;
@@ -29,6 +32,11 @@ struct Cli {
 enum Command {
     /// Run the daemon: cameras and sensors in, MQTT out.
     Run(run::Arguments),
+    /// Find objects in pictures.
+    Detect(detect::Arguments),
+    /// Measure how good a model is.
+    #[command(subcommand)]
+    Eval(eval::Command),
     /// Measure how fast this machine is at our work.
     Bench(bench::Arguments),
     /// Check a configuration file and show the settings that come of it.
@@ -112,6 +120,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         #[cfg(feature = "convert")]
         Command::Convert(arguments) => convert::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
+        Command::Eval(command) => eval::run(&command),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),

@@ -1,0 +1,98 @@
+//! What looks at still pictures for the commands: the network and a picture's way into it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawdbot_flow::clock::{Clock as _, SystemClock};
+use clawdbot_flow::detection::Detection;
+use clawdbot_nn::workers::Workers;
+use clawdbot_vision::preprocess::{self, Preprocessor};
+
+use super::{Failure, isa};
+use crate::pipeline::network::{Network, open_bundle};
+use crate::sources::picture::{self, Picture};
+
+/// The largest picture file that is read: more than the largest picture takes without compression.
+const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// See the module.
+pub(super) struct Looker {
+    network: Network,
+    preprocessor: Preprocessor,
+    input: Vec<i8>,
+    detections: Vec<Detection>,
+    clock: SystemClock,
+}
+
+impl Looker {
+    /// The detector in the bundle `model` (the bundled one without), on the threads of `workers` and the instruction set
+    /// that the environment asks for, or the best.
+    pub(super) fn new(model: Option<&Path>, workers: Arc<Workers>) -> Result<Self, Failure> {
+        let bundle = open_bundle(model).map_err(|error| Failure::from_error(&error))?;
+        let network = Network::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
+        let preprocessor = Preprocessor::new(network.input()).map_err(|error| Failure::from_error(&error))?;
+        let input = vec![0; preprocessor.input_bytes()];
+        Ok(Self { network, preprocessor, input, detections: Vec::new(), clock: SystemClock::new() })
+    }
+
+    /// The model's name.
+    pub(super) fn name(&self) -> &str {
+        &self.network.origin().name
+    }
+
+    /// The model's labels by index.
+    pub(super) fn labels(&self) -> &[String] {
+        self.network.labels()
+    }
+
+    /// What is in `picture` and scores at least `threshold`, best first, and the time that preprocessing, network and
+    /// head took.
+    pub(super) fn look(&mut self, picture: &Picture, threshold: f32) -> Result<(&[Detection], Duration), Failure> {
+        // Sides are at most PICTURE_SIDE_MAX.
+        let (width, height) = (picture.width as usize, picture.height as usize);
+        let pixels =
+            preprocess::Picture::rgb(width, height, &picture.rgb).map_err(|error| Failure::from_error(&error))?;
+        let start = self.clock.monotonic();
+        let placement = self.preprocessor.run(&pixels, &mut self.input).map_err(|error| Failure::from_error(&error))?;
+        self.network.run(&self.input, threshold, placement, &mut self.detections);
+        Ok((&self.detections, self.clock.monotonic().since(start)))
+    }
+}
+
+/// The picture in the file at `path`.
+pub(super) fn read_picture(path: &Path) -> Result<Picture, Failure> {
+    let name = path.display();
+    let unreadable = |error: std::io::Error| {
+        Failure::Failed(format!("picture `{name}` cannot be read ({error}); give the path of a JPEG, PNG or BMP file"))
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let limit = FILE_BYTES_MAX / (1024 * 1024);
+        return Err(Failure::Failed(format!(
+            "picture `{name}` is larger than {limit} MiB, the most that is read; scale it down"
+        )));
+    }
+    picture::decode(&bytes, &name.to_string()).map_err(|error| Failure::from_error(&error))
+}
+
+/// Parses a score: 0 to 1.
+pub(super) fn parse_score(word: &str) -> Result<f32, String> {
+    match word.parse() {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("a score is a number from 0 to 1".to_owned()),
+    }
+}
+
+/// Parses a number of threads.
+pub(super) fn parse_threads(word: &str) -> Result<usize, String> {
+    let most = clawdbot_nn::workers::THREADS_MAX;
+    match word.parse() {
+        Ok(threads) if (1..=most).contains(&threads) => Ok(threads),
+        _ => Err(format!("it must be a whole number from 1 to {most}")),
+    }
+}
