@@ -8,6 +8,8 @@
 )]
 
 mod daemon;
+mod detect;
+mod detector;
 mod published;
 mod schema;
 mod steady_state;
