@@ -1,4 +1,5 @@
 //! A detector that is small enough to be written down: it calls a picture "bright" or "dark", in a box of half its size.
+#![expect(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
 
 use std::path::Path;
 
@@ -27,12 +28,8 @@ fn program() -> Program {
         scale: Vec::new(),
         zero_point: 0,
     };
-    let picture = Value {
-        data_type: DataType::I8,
-        scale: vec![1.0],
-        zero_point: -128,
-        ..float("picture", &[1, SIDE, SIDE, 3])
-    };
+    let picture =
+        Value { data_type: DataType::I8, scale: vec![1.0], zero_point: -128, ..float("picture", &[1, SIDE, SIDE, 3]) };
     let step = |name: &str, op: Op, input: usize, output: usize| Step {
         name: name.to_owned(),
         op,
