@@ -1,9 +1,4 @@
 //! `clawdbot detect` and `clawdbot eval detect`, from the outside: good pictures, bad ones, and what a model is worth.
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "a test stops where its own material is wrong"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
