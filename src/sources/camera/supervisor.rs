@@ -6,7 +6,7 @@ use std::time::Duration;
 use clawdbot_flow::clock::Monotonic;
 use clawdbot_flow::event::CameraEvent;
 
-use super::{CameraError, Kind, Lent, Opener, Options, replay};
+use super::{CameraError, Kind, Lent, Opener, Options, Stream, replay};
 
 /// How patient the supervisor is.
 #[derive(Clone, Copy, Debug)]
