@@ -3,8 +3,8 @@
 //! Loads and stores take arrays, so that their bounds are in their types.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1q_f32, vld1q_s8, vld1q_s32,
-    vld1q_u16, vreinterpretq_s8_s32, vst1_s8, vst1q_f32,
+    float32x4_t, int8x8_t, int8x16_t, int16x8_t, int32x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1q_f32, vld1q_s8,
+    vld1q_s32, vld1q_u16, vreinterpretq_s8_s32, vst1_s8, vst1q_f32,
 };
 use std::arch::asm;
 
@@ -24,27 +24,53 @@ pub(crate) fn load_i8x8(source: &[i8; 8]) -> int8x8_t {
     unsafe { vld1_s8(source.as_ptr()) }
 }
 
-/// The four bytes of `source` in each quarter.
+/// Products of the upper eight bytes: `smull2`.
 ///
-/// An empty instruction hides from the compiler that all quarters are equal. It would otherwise know that the halves are,
-/// and take the weights' upper halves out by `ext` instead of multiplying them by `smull2`.
+/// As an instruction of its own, because the compiler likes to take the upper half of one factor out of a loop, or to see
+/// that both halves are equal, and then pays an `ext` and a register for it.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn multiply_high(a: int8x16_t, b: int8x16_t) -> int16x8_t {
+    let products;
+    // SAFETY: one instruction of Armv8.0, registers only.
+    unsafe {
+        asm!(
+            "smull2 {products:v}.8h, {a:v}.16b, {b:v}.16b",
+            products = lateout(vreg) products, a = in(vreg) a, b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    products
+}
+
+/// `sums` and the products of the upper eight bytes: `smlal2`. See [`multiply_high`].
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn multiply_add_high(mut sums: int16x8_t, a: int8x16_t, b: int8x16_t) -> int16x8_t {
+    // SAFETY: one instruction of Armv8.0, registers only.
+    unsafe {
+        asm!(
+            "smlal2 {sums:v}.8h, {a:v}.16b, {b:v}.16b",
+            sums = inout(vreg) sums, a = in(vreg) a, b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sums
+}
+
+/// The four bytes of `source` in each quarter.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(crate) fn splat_i8x4(source: &[i8; 4]) -> int8x16_t {
-    let mut value = vdupq_n_s32(i32::from_ne_bytes(source.map(|byte| byte as u8)));
-    // SAFETY: no instruction at all.
-    unsafe { asm!("/* {0:v} */", inout(vreg) value, options(pure, nomem, nostack, preserves_flags)) };
-    vreinterpretq_s8_s32(value)
+    vreinterpretq_s8_s32(vdupq_n_s32(i32::from_ne_bytes(source.map(|byte| byte as u8))))
 }
 
-/// Eight bytes as an array.
+/// Stores eight bytes.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn bytes(value: int8x8_t) -> [i8; 8] {
-    let mut bytes = [0; 8];
+pub(crate) fn store_i8x8(target: &mut [i8; 8], value: int8x8_t) {
     // SAFETY: writes the array's 8 elements.
-    unsafe { vst1_s8(bytes.as_mut_ptr(), value) };
-    bytes
+    unsafe { vst1_s8(target.as_mut_ptr(), value) };
 }
 
 /// Four integers.

@@ -43,14 +43,20 @@ impl Geometry {
         (row < self.input_height && column < self.input_width).then_some(row * self.input_width + column)
     }
 
-    /// The upper left input pixel of the window of output cell (y, x) if the whole window lies inside of the input.
+    /// The first input row of the windows of output row y, if all their rows lie inside of the input.
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-    #[inline]
-    pub(crate) fn inside(&self, y: usize, x: usize) -> Option<usize> {
-        let row = (y * self.stride[0]).checked_sub(self.padding_top)?;
-        let column = (x * self.stride[1]).checked_sub(self.padding_left)?;
-        let fits = row + self.kernel[0] <= self.input_height && column + self.kernel[1] <= self.input_width;
-        fits.then_some(row * self.input_width + column)
+    pub(crate) fn rows_inside(&self, y: usize) -> Option<usize> {
+        let top = (y * self.stride[0]).checked_sub(self.padding_top)?;
+        (top + self.kernel[0] <= self.input_height).then_some(top)
+    }
+
+    /// The output columns whose windows lie inside of the input's columns.
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    pub(crate) fn columns_inside(&self) -> Range<usize> {
+        let first = self.padding_left.div_ceil(self.stride[1]);
+        let room = (self.input_width + self.padding_left).checked_sub(self.kernel[1]);
+        let after = room.map_or(0, |room| room / self.stride[1] + 1).min(self.output_width);
+        first.min(after)..after
     }
 
     /// Panics unless `input` holds `length` = the whole input and `rows` are rows of the output.

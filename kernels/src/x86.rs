@@ -21,14 +21,12 @@ pub(crate) fn load_i8x8(source: &[i8; 8]) -> __m128i {
     unsafe { _mm_loadl_epi64(source.as_ptr().cast()) }
 }
 
-/// The lower eight bytes.
+/// Stores the lower eight bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(crate) fn bytes(value: __m128i) -> [i8; 8] {
-    let mut bytes = [0; 8];
+pub(crate) fn store_i8x8(target: &mut [i8; 8], value: __m128i) {
     // SAFETY: writes the array's 8 elements; no alignment is asked for.
-    unsafe { _mm_storel_epi64(bytes.as_mut_ptr().cast(), value) };
-    bytes
+    unsafe { _mm_storel_epi64(target.as_mut_ptr().cast(), value) };
 }
 
 /// Eight integers.

@@ -16,7 +16,7 @@ pub(super) fn run(task: Task<'_>) {
     for ((output, a), b) in outputs.iter_mut().zip(a).zip(b) {
         let a = _mm256_mul_ps(centred(a, zero_points[0]), scales[0]);
         let b = _mm256_mul_ps(centred(b, zero_points[1]), scales[1]);
-        *output = quantizer.quantize(_mm256_add_ps(a, b));
+        quantizer.store(_mm256_add_ps(a, b), output);
     }
     scalar::run(Task { a: a_tail, b: b_tail, add, output });
 }

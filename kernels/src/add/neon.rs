@@ -16,7 +16,7 @@ pub(super) fn run(task: Task<'_>) {
     for ((output, a), b) in outputs.iter_mut().zip(a).zip(b) {
         let (a, b) = (centred(a, zero_points[0]), centred(b, zero_points[1]));
         let sum = |half: usize| vaddq_f32(vmulq_f32(a[half], scales[0]), vmulq_f32(b[half], scales[1]));
-        *output = quantizer.quantize([sum(0), sum(1)]);
+        quantizer.store([sum(0), sum(1)], output);
     }
     scalar::run(Task { a: a_tail, b: b_tail, add, output });
 }

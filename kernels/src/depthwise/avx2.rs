@@ -25,19 +25,22 @@ pub(super) fn run(task: Task<'_>) {
         return scalar::run(task); // a picture of up to 4 channels: no network has such a layer
     }
     let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
-    for channel in (0..geometry.channels).step_by(BLOCK) {
-        let (biases, _) = depthwise.bias[channel..][..BLOCK].as_chunks::<8>();
+    let columns = geometry.columns_inside();
+    let (input, weights) = (input.as_chunks::<BLOCK>().0, depthwise.weights.as_chunks::<BLOCK>().0);
+    let blocks = geometry.channels / BLOCK;
+    for block in 0..blocks {
+        let (biases, _) = depthwise.bias[block * BLOCK..][..BLOCK].as_chunks::<8>();
         let biases = [0, 1].map(|half| load_i32x8(&biases[half]));
-        let requantizers = [0, 8].map(|half| Requantizer::new(&requantize, channel + half, 8));
-        let window = Window { geometry, input, channel, weights: depthwise.weights, pad_value: depthwise.pad_value };
+        let requantizers = [0, 8].map(|half| Requantizer::new(&requantize, block * BLOCK + half, 8));
+        let window = Window { geometry, input, block, blocks, weights, pad_value: depthwise.pad_value };
         let nine = (geometry.kernel == [3, 3]).then(|| window.pairs());
         let mut pixel = 0;
         for y in rows.clone() {
+            let inside = nine.as_ref().zip(geometry.rows_inside(y));
             for x in 0..geometry.output_width {
-                let inside = nine.as_ref().zip(geometry.inside(y, x));
                 let sums = match inside {
-                    Some((pairs, corner)) => window.inside(pairs, corner),
-                    None => window.anywhere(y, x),
+                    Some((pairs, top)) if columns.contains(&x) => window.inside(pairs, top, x),
+                    _ => window.anywhere(y, x),
                 };
                 let ordered = [
                     _mm256_permute2x128_si256::<0x20>(sums[0], sums[1]),
@@ -53,12 +56,13 @@ pub(super) fn run(task: Task<'_>) {
     }
 }
 
-/// The windows of sixteen channels.
+/// The windows of sixteen channels; pictures and weights as blocks of sixteen.
 struct Window<'a> {
     geometry: &'a Geometry,
-    input: &'a [i8],
-    channel: usize,
-    weights: &'a [i8],
+    input: &'a [[i8; BLOCK]],
+    block: usize,
+    blocks: usize,
+    weights: &'a [[i8; BLOCK]],
     pad_value: i8,
 }
 
@@ -66,7 +70,7 @@ impl Window<'_> {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn weight(&self, tap: usize) -> __m256i {
-        widened(self.weights, tap * self.geometry.channels + self.channel)
+        widened(&self.weights[tap * self.blocks + self.block])
     }
 
     /// The nine weights of a 3x3 window, two taps interleaved, the last with nothing.
@@ -79,17 +83,17 @@ impl Window<'_> {
         })
     }
 
-    /// A window whose upper left cell is pixel `corner` and that lies inside of the input.
+    /// The window of column x, which lies inside of the input, as do the rows from `top` on.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn inside(&self, pairs: &[[__m256i; 2]; 5], corner: usize) -> Sums {
+    fn inside(&self, pairs: &[[__m256i; 2]; 5], top: usize, x: usize) -> Sums {
+        let left = x * self.geometry.stride[1] - self.geometry.padding_left;
+        let mut first = (top * self.geometry.input_width + left) * self.blocks + self.block;
         let mut cells = [_mm256_setzero_si256(); 10];
-        for row in 0..3 {
-            let start = (corner + row * self.geometry.input_width) * self.geometry.channels + self.channel;
-            let line = &self.input[start..][..2 * self.geometry.channels + BLOCK];
-            for column in 0..3 {
-                cells[3 * row + column] = widened(line, column * self.geometry.channels);
-            }
+        for row in cells.as_chunks_mut::<3>().0 {
+            let line = &self.input[first..=first + 2 * self.blocks];
+            *row = [0, self.blocks, 2 * self.blocks].map(|at| widened(&line[at]));
+            first += self.geometry.input_width * self.blocks;
         }
         let mut sums = [_mm256_setzero_si256(); 2];
         for (pair, weights) in pairs.iter().enumerate() {
@@ -105,7 +109,7 @@ impl Window<'_> {
         let mut sums = [_mm256_setzero_si256(); 2];
         for tap in 0..self.geometry.taps() {
             let cell = match self.geometry.pixel(y, x, tap) {
-                Some(pixel) => widened(self.input, pixel * self.geometry.channels + self.channel),
+                Some(pixel) => widened(&self.input[pixel * self.blocks + self.block]),
                 None => _mm256_set1_epi16(i16::from(self.pad_value)),
             };
             let nothing = _mm256_setzero_si256();
@@ -118,8 +122,8 @@ impl Window<'_> {
 /// Sixteen bytes as 16-bit lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn widened(source: &[i8], start: usize) -> __m256i {
-    _mm256_cvtepi8_epi16(load_i8x16(&source[start..].as_chunks::<BLOCK>().0[0]))
+fn widened(source: &[i8; BLOCK]) -> __m256i {
+    _mm256_cvtepi8_epi16(load_i8x16(source))
 }
 
 #[inline]

@@ -4,16 +4,20 @@
 //! 3x3 window that lies inside of the input has its nine weights in registers and no test of its cells.
 
 use std::arch::aarch64::{
-    int8x16_t, int32x4_t, vaddq_s32, vaddw_high_s16, vaddw_s16, vdupq_n_s8, vdupq_n_s32, vget_low_s8, vget_low_s16,
-    vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8,
+    int8x16_t, int16x8_t, int32x4_t, vaddw_high_s16, vaddw_s16, vdupq_n_s8, vget_low_s8, vget_low_s16, vmlal_s8,
+    vmull_s8,
 };
 
 use super::{Task, scalar};
-use crate::arm::{load_i8x16, load_i32x4};
+use crate::arm::{load_i8x16, load_i32x4, multiply_add_high, multiply_high};
 use crate::epilogue::neon::Requantizer;
+use crate::geometry::Geometry;
 
 /// Channels a block.
 const BLOCK: usize = 16;
+
+/// Sums of sixteen channels.
+type Sums = [int32x4_t; 4];
 
 #[target_feature(enable = "neon")]
 pub(super) fn run(task: Task<'_>) {
@@ -21,54 +25,40 @@ pub(super) fn run(task: Task<'_>) {
         return scalar::run(task); // a picture of up to 4 channels: no network has such a layer
     }
     let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
-    for channel in (0..geometry.channels).step_by(BLOCK) {
-        let block = Block::new(&depthwise.bias[channel..][..BLOCK]);
-        let requantizers = [0, 8].map(|half| Requantizer::new(&requantize, channel + half, 8));
-        let window =
-            Window { task: (geometry, input), channel, weights: depthwise.weights, pad_value: depthwise.pad_value };
-        let nine = (geometry.kernel == [3, 3]).then(|| std::array::from_fn(|tap| window.weight(tap)));
+    let columns = geometry.columns_inside();
+    let (input, weights) = (input.as_chunks::<BLOCK>().0, depthwise.weights.as_chunks::<BLOCK>().0);
+    let blocks = geometry.channels / BLOCK;
+    for block in 0..blocks {
+        let (bias, _) = depthwise.bias[block * BLOCK..][..BLOCK].as_chunks::<4>();
+        let bias = [0, 1, 2, 3].map(|quad| load_i32x4(&bias[quad]));
+        let requantizers = [0, 8].map(|half| Requantizer::new(&requantize, block * BLOCK + half, 8));
+        let window = Window { geometry, input, block, blocks, weights, pad_value: depthwise.pad_value };
+        let nine: Option<[_; 9]> =
+            (geometry.kernel == [3, 3]).then(|| [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|tap| window.weight(tap)));
         let mut pixel = 0;
         for y in rows.clone() {
+            let inside = nine.as_ref().zip(geometry.rows_inside(y));
             for x in 0..geometry.output_width {
-                let inside = nine.as_ref().zip(geometry.inside(y, x));
                 let sums = match inside {
-                    Some((nine, corner)) => window.inside(nine, corner),
-                    None => window.anywhere(y, x),
+                    Some((nine, top)) if columns.contains(&x) => window.inside(bias, nine, top, x),
+                    _ => window.anywhere(bias, y, x),
                 };
                 let target = &mut output[pixel * output_stride..];
-                requantizers[0].store(block.finish(sums, 0), pixel, target);
-                requantizers[1].store(block.finish(sums, 2), pixel, target);
+                requantizers[0].store([sums[0], sums[1]], pixel, target);
+                requantizers[1].store([sums[2], sums[3]], pixel, target);
                 pixel += 1;
             }
         }
     }
 }
 
-/// Biases of sixteen channels.
-struct Block {
-    bias: [int32x4_t; 4],
-}
-
-impl Block {
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn new(bias: &[i32]) -> Self {
-        let (quads, _) = bias.as_chunks::<4>();
-        Self { bias: [0, 1, 2, 3].map(|quad| load_i32x4(&quads[quad])) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn finish(&self, sums: [int32x4_t; 4], quad: usize) -> [int32x4_t; 2] {
-        [quad, quad + 1].map(|quad| vaddq_s32(sums[quad], self.bias[quad]))
-    }
-}
-
-/// The windows of sixteen channels.
+/// The windows of sixteen channels; pictures and weights as blocks of sixteen.
 struct Window<'a> {
-    task: (&'a crate::geometry::Geometry, &'a [i8]),
-    channel: usize,
-    weights: &'a [i8],
+    geometry: &'a Geometry,
+    input: &'a [[i8; BLOCK]],
+    block: usize,
+    blocks: usize,
+    weights: &'a [[i8; BLOCK]],
     pad_value: i8,
 }
 
@@ -76,25 +66,24 @@ impl Window<'_> {
     #[inline]
     #[target_feature(enable = "neon")]
     fn weight(&self, tap: usize) -> int8x16_t {
-        load_i8x16(sixteen(self.weights, tap * self.task.0.channels + self.channel))
+        load_i8x16(&self.weights[tap * self.blocks + self.block])
     }
 
-    /// A window whose upper left cell is pixel `corner` and that lies inside of the input.
+    /// The window of column x, which lies inside of the input, as do the rows from `top` on.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn inside(&self, weights: &[int8x16_t; 9], corner: usize) -> [int32x4_t; 4] {
-        let (geometry, input) = self.task;
+    fn inside(&self, sums: Sums, weights: &[int8x16_t; 9], top: usize, x: usize) -> Sums {
+        let left = x * self.geometry.stride[1] - self.geometry.padding_left;
+        let mut first = (top * self.geometry.input_width + left) * self.blocks + self.block;
         let mut cells = [vdupq_n_s8(0); 9];
-        for row in 0..3 {
-            let start = (corner + row * geometry.input_width) * geometry.channels + self.channel;
-            let line = &input[start..][..2 * geometry.channels + BLOCK];
-            for column in 0..3 {
-                cells[3 * row + column] = load_i8x16(sixteen(line, column * geometry.channels));
-            }
+        for row in cells.as_chunks_mut::<3>().0 {
+            let line = &self.input[first..=first + 2 * self.blocks];
+            *row = [0, self.blocks, 2 * self.blocks].map(|at| load_i8x16(&line[at]));
+            first += self.geometry.input_width * self.blocks;
         }
-        let mut sums = [vdupq_n_s32(0); 4];
-        for pair in 0..4 {
-            sums = add_two(sums, [cells[2 * pair], cells[2 * pair + 1]], [weights[2 * pair], weights[2 * pair + 1]]);
+        let mut sums = sums;
+        for pair in [0, 2, 4, 6] {
+            sums = add_two(sums, [cells[pair], cells[pair + 1]], [weights[pair], weights[pair + 1]]);
         }
         add_one(sums, cells[8], weights[8])
     }
@@ -102,12 +91,11 @@ impl Window<'_> {
     /// Any window at any place.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn anywhere(&self, y: usize, x: usize) -> [int32x4_t; 4] {
-        let (geometry, input) = self.task;
-        let mut sums = [vdupq_n_s32(0); 4];
-        for tap in 0..geometry.taps() {
-            let cell = match geometry.pixel(y, x, tap) {
-                Some(pixel) => load_i8x16(sixteen(input, pixel * geometry.channels + self.channel)),
+    fn anywhere(&self, sums: Sums, y: usize, x: usize) -> Sums {
+        let mut sums = sums;
+        for tap in 0..self.geometry.taps() {
+            let cell = match self.geometry.pixel(y, x, tap) {
+                Some(pixel) => load_i8x16(&self.input[pixel * self.blocks + self.block]),
                 None => vdupq_n_s8(self.pad_value),
             };
             sums = add_one(sums, cell, self.weight(tap));
@@ -117,33 +105,24 @@ impl Window<'_> {
 }
 
 #[inline]
-fn sixteen(source: &[i8], start: usize) -> &[i8; BLOCK] {
-    &source[start..].as_chunks::<BLOCK>().0[0]
-}
-
-#[inline]
 #[target_feature(enable = "neon")]
-fn add_two(sums: [int32x4_t; 4], cells: [int8x16_t; 2], weights: [int8x16_t; 2]) -> [int32x4_t; 4] {
+fn add_two(sums: Sums, cells: [int8x16_t; 2], weights: [int8x16_t; 2]) -> Sums {
     let low = vmull_s8(vget_low_s8(cells[0]), vget_low_s8(weights[0]));
-    let high = vmull_high_s8(cells[0], weights[0]);
+    let high = multiply_high(cells[0], weights[0]);
     let low = vmlal_s8(low, vget_low_s8(cells[1]), vget_low_s8(weights[1]));
-    let high = vmlal_high_s8(high, cells[1], weights[1]);
+    let high = multiply_add_high(high, cells[1], weights[1]);
     widen(sums, low, high)
 }
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn add_one(sums: [int32x4_t; 4], cell: int8x16_t, weight: int8x16_t) -> [int32x4_t; 4] {
-    widen(sums, vmull_s8(vget_low_s8(cell), vget_low_s8(weight)), vmull_high_s8(cell, weight))
+fn add_one(sums: Sums, cell: int8x16_t, weight: int8x16_t) -> Sums {
+    widen(sums, vmull_s8(vget_low_s8(cell), vget_low_s8(weight)), multiply_high(cell, weight))
 }
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn widen(
-    sums: [int32x4_t; 4],
-    low: std::arch::aarch64::int16x8_t,
-    high: std::arch::aarch64::int16x8_t,
-) -> [int32x4_t; 4] {
+fn widen(sums: Sums, low: int16x8_t, high: int16x8_t) -> Sums {
     [
         vaddw_s16(sums[0], vget_low_s16(low)),
         vaddw_high_s16(sums[1], low),

@@ -1,13 +1,13 @@
 //! The law on AVX2, eight channels at a time. Rounding is the processor's default, to nearest even.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps, _mm256_castsi256_si128,
-    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256, _mm256_max_ps,
-    _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_sub_epi32,
+    __m128i, __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_castsi256_si128, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_sub_epi32,
 };
 
 use super::{Grid, Output, Requantize};
-use crate::x86::{bytes, load_f32x8, load_i8x8, load_i32x8, store_f32x8};
+use crate::x86::{load_f32x8, load_i8x8, load_i32x8, store_f32x8, store_i8x8};
 
 /// The elements `n..n + 8`.
 #[inline]
@@ -37,17 +37,23 @@ impl<'a> Quantizer<'a> {
         }
     }
 
-    /// The law from the clamp on.
+    /// The law from the clamp to the rounding; eight bytes in the lower half.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn quantize(&self, values: __m256) -> [i8; 8] {
+    fn round(&self, values: __m256) -> __m128i {
         let clamped = _mm256_min_ps(_mm256_max_ps(values, self.low), self.high);
         let q = _mm256_add_epi32(_mm256_cvtps_epi32(clamped), self.zero_point);
         let short = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256::<1>(q));
-        let q = bytes(_mm_packs_epi16(short, short));
-        match self.table {
-            None => q,
-            Some(table) => q.map(|q| table[usize::from((i16::from(q) + 128) as u8)]),
+        _mm_packs_epi16(short, short)
+    }
+
+    /// The law from the clamp on.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn store(&self, values: __m256, target: &mut [i8; 8]) {
+        store_i8x8(target, self.round(values));
+        if let Some(table) = self.table {
+            *target = target.map(|q| table[usize::from((i16::from(q) + 128) as u8)]);
         }
     }
 }
@@ -63,6 +69,8 @@ pub(crate) fn centred(q: &[i8; 8], zero_point: __m256i) -> __m256 {
 pub(crate) struct Requantizer<'a> {
     n: usize,
     count: usize,
+    /// All eight channels, no residual, no table.
+    plain: bool,
     scale: __m256,
     quantizer: Quantizer<'a>,
     requantize: Requantize<'a>,
@@ -75,6 +83,7 @@ impl<'a> Requantizer<'a> {
         Self {
             n,
             count,
+            plain: count == 8 && requantize.residual.is_none() && requantize.table.is_none(),
             scale: load_f32x8(eight(requantize.scale, n)),
             quantizer: Quantizer::new(&requantize.grid()),
             requantize: *requantize,
@@ -85,7 +94,19 @@ impl<'a> Requantizer<'a> {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn store(&self, sums: __m256i, row: usize, target: &mut [i8]) {
-        let mut values = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), self.scale);
+        let values = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), self.scale);
+        let target = &mut target[self.n..];
+        match target.first_chunk_mut::<8>() {
+            Some(target) if self.plain => store_i8x8(target, self.quantizer.round(values)),
+            _ => self.store_other(values, row, target),
+        }
+    }
+
+    /// With a residual, a table, or fewer than eight channels. A function of its own, so that the other case is short
+    /// enough to stand in each kernel's loop.
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn store_other(&self, mut values: __m256, row: usize, target: &mut [i8]) {
         if let Some(residual) = self.requantize.residual {
             let source = &residual.data[row * residual.stride + self.n..][..self.count];
             let mut addends = [0; 8];
@@ -93,12 +114,30 @@ impl<'a> Requantizer<'a> {
             let addends = centred(&addends, _mm256_set1_epi32(residual.zero_point));
             values = _mm256_add_ps(values, _mm256_mul_ps(addends, _mm256_set1_ps(residual.scale)));
         }
-        let results = self.quantizer.quantize(values);
-        let target = &mut target[self.n..];
-        match target.first_chunk_mut::<8>() {
-            Some(target) if self.count == 8 => *target = results,
-            _ => target[..self.count].copy_from_slice(&results[..self.count]),
-        }
+        let mut results = [0; 8];
+        self.quantizer.store(values, &mut results);
+        target[..self.count].copy_from_slice(&results[..self.count]);
+    }
+}
+
+/// Scaling of the channels `n..n + count` (count <= 8) to real numbers.
+struct Floats {
+    n: usize,
+    count: usize,
+    scale: __m256,
+    low: __m256,
+    high: __m256,
+}
+
+impl Floats {
+    /// Stores the results of one row. `target` is the row from channel 0 on.
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn store(&self, sums: __m256i, target: &mut [f32]) {
+        let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), self.scale);
+        let mut results = [0.0; 8];
+        store_f32x8(&mut results, _mm256_min_ps(_mm256_max_ps(value, self.low), self.high));
+        target[self.n..][..self.count].copy_from_slice(&results[..self.count]);
     }
 }
 
@@ -110,7 +149,7 @@ pub(crate) struct Block<'a> {
 
 enum Finish<'a> {
     I8(Requantizer<'a>),
-    F32 { n: usize, count: usize, scale: __m256, low: __m256, high: __m256 },
+    F32(Floats),
 }
 
 impl<'a> Block<'a> {
@@ -121,13 +160,13 @@ impl<'a> Block<'a> {
         let count = (channels - n).min(8);
         let finish = match output {
             Output::I8 { requantize, .. } => Finish::I8(Requantizer::new(requantize, n, count)),
-            Output::F32 { scale, low, high, .. } => Finish::F32 {
+            Output::F32 { scale, low, high, .. } => Finish::F32(Floats {
                 n,
                 count,
                 scale: load_f32x8(eight(scale, n)),
                 low: _mm256_set1_ps(*low),
                 high: _mm256_set1_ps(*high),
-            },
+            }),
         };
         Self { bias: load_i32x8(eight(bias, n)), finish }
     }
@@ -141,12 +180,7 @@ impl<'a> Block<'a> {
             (Finish::I8(requantizer), Output::I8 { data, stride, .. }) => {
                 requantizer.store(sums, row, &mut data[row * *stride..]);
             }
-            (Finish::F32 { n, count, scale, low, high }, Output::F32 { data, stride, .. }) => {
-                let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), *scale);
-                let mut results = [0.0; 8];
-                store_f32x8(&mut results, _mm256_min_ps(_mm256_max_ps(value, *low), *high));
-                data[row * *stride + n..][..*count].copy_from_slice(&results[..*count]);
-            }
+            (Finish::F32(floats), Output::F32 { data, stride, .. }) => floats.store(sums, &mut data[row * *stride..]),
             _ => unreachable!("a block is made for the output that it stores to"),
         }
     }

@@ -1,13 +1,13 @@
 //! The law on NEON, eight channels at a time.
 
 use std::arch::aarch64::{
-    float32x4_t, int32x4_t, vaddq_f32, vaddq_s32, vcombine_s16, vcvtnq_s32_f32, vcvtq_f32_s32, vdupq_n_f32,
+    float32x4_t, int8x8_t, int32x4_t, vaddq_f32, vaddq_s32, vcombine_s16, vcvtnq_s32_f32, vcvtq_f32_s32, vdupq_n_f32,
     vdupq_n_s32, vget_high_s16, vget_low_s16, vmaxq_f32, vminq_f32, vmovl_s8, vmovl_s16, vmulq_f32, vqmovn_s16,
     vqmovn_s32, vsubq_s32,
 };
 
 use super::{Grid, Output, Requantize};
-use crate::arm::{bytes, load_f32x4, load_i8x8, load_i32x4, store_f32x4};
+use crate::arm::{load_f32x4, load_i8x8, load_i32x4, store_f32x4, store_i8x8};
 
 /// Splits `n..n + 8` of a slice into two registers' worth.
 #[inline]
@@ -38,18 +38,24 @@ impl<'a> Quantizer<'a> {
         }
     }
 
-    /// The law from the clamp on.
+    /// The law from the clamp to the rounding.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(crate) fn quantize(&self, values: [float32x4_t; 2]) -> [i8; 8] {
+    fn round(&self, values: [float32x4_t; 2]) -> int8x8_t {
         let [a, b] = values.map(|value| {
             let clamped = vminq_f32(vmaxq_f32(value, self.low), self.high);
             vqmovn_s32(vaddq_s32(vcvtnq_s32_f32(clamped), self.zero_point))
         });
-        let q = bytes(vqmovn_s16(vcombine_s16(a, b)));
-        match self.table {
-            None => q,
-            Some(table) => q.map(|q| table[usize::from((i16::from(q) + 128) as u8)]),
+        vqmovn_s16(vcombine_s16(a, b))
+    }
+
+    /// The law from the clamp on.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn store(&self, values: [float32x4_t; 2], target: &mut [i8; 8]) {
+        store_i8x8(target, self.round(values));
+        if let Some(table) = self.table {
+            *target = target.map(|q| table[usize::from((i16::from(q) + 128) as u8)]);
         }
     }
 }
@@ -66,6 +72,8 @@ pub(crate) fn centred(q: &[i8; 8], zero_point: int32x4_t) -> [float32x4_t; 2] {
 pub(crate) struct Requantizer<'a> {
     n: usize,
     count: usize,
+    /// All eight channels, no residual, no table.
+    plain: bool,
     scale: [float32x4_t; 2],
     quantizer: Quantizer<'a>,
     requantize: Requantize<'a>,
@@ -78,6 +86,7 @@ impl<'a> Requantizer<'a> {
         Self {
             n,
             count,
+            plain: count == 8 && requantize.residual.is_none() && requantize.table.is_none(),
             scale: halves(requantize.scale, n).map(|half| load_f32x4(half)),
             quantizer: Quantizer::new(&requantize.grid()),
             requantize: *requantize,
@@ -88,7 +97,19 @@ impl<'a> Requantizer<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
     pub(crate) fn store(&self, sums: [int32x4_t; 2], row: usize, target: &mut [i8]) {
-        let mut values = [0, 1].map(|half| vmulq_f32(vcvtq_f32_s32(sums[half]), self.scale[half]));
+        let values = [0, 1].map(|half| vmulq_f32(vcvtq_f32_s32(sums[half]), self.scale[half]));
+        let target = &mut target[self.n..];
+        match target.first_chunk_mut::<8>() {
+            Some(target) if self.plain => store_i8x8(target, self.quantizer.round(values)),
+            _ => self.store_other(values, row, target),
+        }
+    }
+
+    /// With a residual, a table, or fewer than eight channels. A function of its own, so that the other case is short
+    /// enough to stand in each kernel's loop.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    fn store_other(&self, mut values: [float32x4_t; 2], row: usize, target: &mut [i8]) {
         if let Some(residual) = self.requantize.residual {
             let source = &residual.data[row * residual.stride + self.n..][..self.count];
             let mut addends = [0; 8];
@@ -97,12 +118,32 @@ impl<'a> Requantizer<'a> {
             let scale = vdupq_n_f32(residual.scale);
             values = [0, 1].map(|half| vaddq_f32(values[half], vmulq_f32(addends[half], scale)));
         }
-        let results = self.quantizer.quantize(values);
-        let target = &mut target[self.n..];
-        match target.first_chunk_mut::<8>() {
-            Some(target) if self.count == 8 => *target = results,
-            _ => target[..self.count].copy_from_slice(&results[..self.count]),
+        let mut results = [0; 8];
+        self.quantizer.store(values, &mut results);
+        target[..self.count].copy_from_slice(&results[..self.count]);
+    }
+}
+
+/// Scaling of the channels `n..n + count` (count <= 8) to real numbers.
+struct Floats {
+    n: usize,
+    count: usize,
+    scale: [float32x4_t; 2],
+    low: float32x4_t,
+    high: float32x4_t,
+}
+
+impl Floats {
+    /// Stores the results of one row. `target` is the row from channel 0 on.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    fn store(&self, sums: [int32x4_t; 2], target: &mut [f32]) {
+        let mut results = [[0.0; 4]; 2];
+        for half in 0..2 {
+            let value = vmulq_f32(vcvtq_f32_s32(sums[half]), self.scale[half]);
+            store_f32x4(&mut results[half], vminq_f32(vmaxq_f32(value, self.low), self.high));
         }
+        target[self.n..][..self.count].copy_from_slice(&results.as_flattened()[..self.count]);
     }
 }
 
@@ -114,7 +155,7 @@ pub(crate) struct Block<'a> {
 
 enum Finish<'a> {
     I8(Requantizer<'a>),
-    F32 { n: usize, count: usize, scale: [float32x4_t; 2], low: float32x4_t, high: float32x4_t },
+    F32(Floats),
 }
 
 impl<'a> Block<'a> {
@@ -125,13 +166,13 @@ impl<'a> Block<'a> {
         let count = (channels - n).min(8);
         let finish = match output {
             Output::I8 { requantize, .. } => Finish::I8(Requantizer::new(requantize, n, count)),
-            Output::F32 { scale, low, high, .. } => Finish::F32 {
+            Output::F32 { scale, low, high, .. } => Finish::F32(Floats {
                 n,
                 count,
                 scale: halves(scale, n).map(|half| load_f32x4(half)),
                 low: vdupq_n_f32(*low),
                 high: vdupq_n_f32(*high),
-            },
+            }),
         };
         Self { bias: halves(bias, n).map(|half| load_i32x4(half)), finish }
     }
@@ -145,14 +186,7 @@ impl<'a> Block<'a> {
             (Finish::I8(requantizer), Output::I8 { data, stride, .. }) => {
                 requantizer.store(sums, row, &mut data[row * *stride..]);
             }
-            (Finish::F32 { n, count, scale, low, high }, Output::F32 { data, stride, .. }) => {
-                let mut results = [[0.0; 4]; 2];
-                for half in 0..2 {
-                    let value = vmulq_f32(vcvtq_f32_s32(sums[half]), scale[half]);
-                    store_f32x4(&mut results[half], vminq_f32(vmaxq_f32(value, *low), *high));
-                }
-                data[row * *stride + n..][..*count].copy_from_slice(&results.as_flattened()[..*count]);
-            }
+            (Finish::F32(floats), Output::F32 { data, stride, .. }) => floats.store(sums, &mut data[row * *stride..]),
             _ => unreachable!("a block is made for the output that it stores to"),
         }
     }

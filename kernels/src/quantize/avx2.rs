@@ -18,8 +18,8 @@ pub(super) fn run(task: Task<'_>) {
                 [one] => _mm256_set1_ps(*one),
                 each => load_f32x8(eight(each, channel)),
             };
-            let q = quantizer.quantize(_mm256_mul_ps(load_f32x8(eight(input, channel)), inverse));
-            output[channel..channel + 8].copy_from_slice(&q);
+            let scaled = _mm256_mul_ps(load_f32x8(eight(input, channel)), inverse);
+            quantizer.store(scaled, &mut output[channel..].as_chunks_mut::<8>().0[0]);
         }
         for channel in blocked..task.channels {
             let inverse = task.inverse_scale[channel % task.inverse_scale.len()];

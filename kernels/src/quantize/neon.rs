@@ -19,8 +19,8 @@ pub(super) fn run(task: Task<'_>) {
                 [one] => [vdupq_n_f32(*one); 2],
                 each => load_eight(&each[channel..]),
             };
-            let q = quantizer.quantize([0, 1].map(|half| vmulq_f32(values[half], inverse[half])));
-            output[channel..channel + 8].copy_from_slice(&q);
+            let scaled = [0, 1].map(|half| vmulq_f32(values[half], inverse[half]));
+            quantizer.store(scaled, &mut output[channel..].as_chunks_mut::<8>().0[0]);
         }
         for channel in blocked..task.channels {
             let inverse = task.inverse_scale[channel % task.inverse_scale.len()];
