@@ -1,5 +1,5 @@
-//! Where the rows of a matrix product come from: a dense matrix, the windows of a convolution, or narrow windows gathered
-//! into a small buffer. One inner loop serves all three.
+//! Where the rows of a matrix product come from: a dense matrix, or the windows of a convolution. One inner loop serves
+//! both. Windows over 4 channels are too narrow for it and are gathered into a small matrix first.
 //!
 //! A tile of R rows is read through a cursor, piece by piece along K; each piece has R slices of one length.
 
@@ -10,8 +10,11 @@ use crate::geometry::Geometry;
 /// Longest piece of a window, in elements: what the row of padding holds.
 const PIECE: usize = 256;
 
-/// Taps that a piece of gathered windows holds.
-const GATHERED_TAPS: usize = 16;
+/// Bytes of gathered windows at a time: well within the first cache.
+pub(crate) const GATHERED: usize = 8192;
+
+/// Longest gathered window: a band has at least eight rows.
+pub(crate) const GATHERED_K_MAX: usize = GATHERED / 8;
 
 /// A source of rows.
 pub(crate) trait Rows<T> {
@@ -98,6 +101,23 @@ impl<'a, T: Copy> Windows<'a, T> {
         })
     }
 
+    /// Copies the windows of the output pixels from `first` on into rows of `k` bytes, as many as there are and as
+    /// `buffer` holds (a multiple of eight), and answers their number. Only for pictures of 4 channels. `buffer` is zero
+    /// where no tap is written, and stays so.
+    pub(crate) fn gather(&self, first: usize, k: usize, buffer: &mut [T; GATHERED]) -> usize {
+        let geometry = self.geometry;
+        let rows = (GATHERED / k / 8 * 8).min(self.count() - first);
+        for (row, buffer) in buffer.chunks_exact_mut(k).take(rows).enumerate() {
+            let [corner] = self.corners::<1>(first + row);
+            let mut tap = [0; 2];
+            for cell in buffer.as_chunks_mut::<4>().0.iter_mut().take(geometry.taps()) {
+                cell.copy_from_slice(self.cell(corner, tap, 0, 4));
+                tap = next_tap(tap, geometry.kernel);
+            }
+        }
+        rows
+    }
+
     /// `width` channels from `channel` on of a cell of a window.
     #[inline(always)]
     fn cell(&self, corner: [usize; 2], tap: [usize; 2], channel: usize, width: usize) -> &[T] {
@@ -157,51 +177,5 @@ impl<T: Copy, const R: usize> Cursor<T, R> for Taps<'_, T, R> {
             self.tap = next_tap(tap, geometry.kernel);
         }
         Some(self.corners.map(|corner| self.windows.cell(corner, tap, channel, width)))
-    }
-}
-
-/// Windows over a picture of 4 channels, whose cells are too narrow for a kernel: they are copied together.
-pub(crate) struct Gathered<'a>(pub(crate) Windows<'a, i8>);
-
-/// See [`Gathered`].
-pub(crate) struct GatheredTaps<'s, const R: usize> {
-    windows: &'s Windows<'s, i8>,
-    corners: [[usize; 2]; R],
-    tap: [usize; 2],
-    buffer: [[i8; GATHERED_TAPS * 4]; R],
-}
-
-impl Rows<i8> for Gathered<'_> {
-    type Cursor<'s, const R: usize>
-        = GatheredTaps<'s, R>
-    where
-        Self: 's;
-
-    #[inline(always)]
-    fn count(&self) -> usize {
-        self.0.count()
-    }
-
-    #[inline(always)]
-    fn cursor<const R: usize>(&self, first: usize) -> GatheredTaps<'_, R> {
-        let corners = self.0.corners(first);
-        GatheredTaps { windows: &self.0, corners, tap: [0; 2], buffer: [[0; GATHERED_TAPS * 4]; R] }
-    }
-}
-
-impl<const R: usize> Cursor<i8, R> for GatheredTaps<'_, R> {
-    #[inline(always)]
-    fn next(&mut self) -> Option<[&[i8]; R]> {
-        let kernel = self.windows.geometry.kernel;
-        let mut filled = 0;
-        while filled < GATHERED_TAPS * 4 && self.tap[0] < kernel[0] {
-            for (corner, buffer) in self.corners.iter().zip(&mut self.buffer) {
-                buffer[filled..filled + 4].copy_from_slice(self.windows.cell(*corner, self.tap, 0, 4));
-            }
-            filled += 4;
-            self.tap = next_tap(self.tap, kernel);
-        }
-        // An odd tap at the end leaves four bytes of the group of 8: they meet zero weights.
-        (filled > 0).then(|| self.buffer.each_ref().map(|buffer| &buffer[..filled.next_multiple_of(8)]))
     }
 }

@@ -117,6 +117,23 @@ impl<'a> Requantize<'a> {
 }
 
 impl Output<'_> {
+    /// The rows from `row` on.
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    pub(crate) fn below(&mut self, row: usize) -> Output<'_> {
+        match self {
+            Self::I8 { data, stride, requantize } => {
+                let residual = requantize
+                    .residual
+                    .map(|residual| Residual { data: &residual.data[row * residual.stride..], ..residual });
+                let requantize = Requantize { residual, ..*requantize };
+                Output::I8 { data: &mut data[row * *stride..], stride: *stride, requantize }
+            }
+            Self::F32 { data, stride, scale, low, high } => {
+                Output::F32 { data: &mut data[row * *stride..], stride: *stride, scale, low: *low, high: *high }
+            }
+        }
+    }
+
     /// Panics unless the slices hold `rows` rows of `n` results.
     pub(crate) fn check(&self, rows: usize, n: usize) {
         let n_padded = n.next_multiple_of(8);

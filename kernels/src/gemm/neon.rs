@@ -5,10 +5,12 @@
 //! a sum register each, so one `addp` a quad after the whole of K finishes the job. Four rows by eight channels are 16
 //! sum registers. On Cortex-A72, whose one multiplier makes 8 products a cycle, llvm-mca counts 8.
 
-use std::arch::aarch64::{int32x4_t, vdupq_n_s32, vget_low_s8, vmlal_s8, vmull_s8, vpadalq_s16, vpaddq_s32};
+use std::arch::aarch64::{
+    int32x4_t, vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s32,
+};
 
 use super::{Gemm, Task};
-use crate::arm::{load_i8x16, multiply_add_high, multiply_high, splat_i8x4};
+use crate::arm::{load_i8x16, splat_i8x4};
 use crate::epilogue::Output;
 use crate::epilogue::neon::Block;
 use crate::rows::{Cursor, Matrix, Rows};
@@ -83,9 +85,9 @@ fn multiply<const R: usize>(sums: &mut Sums<R>, rows: [&[i8]; R], weights: &[i8]
             let [first, second] = [0, 1].map(|group| splat_i8x4(&groups[group]));
             for half in 0..2 {
                 let low = vmull_s8(vget_low_s8(quads[half]), vget_low_s8(first));
-                let high = multiply_high(quads[half], first);
+                let high = vmull_high_s8(quads[half], first);
                 let low = vmlal_s8(low, vget_low_s8(quads[2 + half]), vget_low_s8(second));
-                let high = multiply_add_high(high, quads[2 + half], second);
+                let high = vmlal_high_s8(high, quads[2 + half], second);
                 sums[2 * half] = vpadalq_s16(sums[2 * half], low);
                 sums[2 * half + 1] = vpadalq_s16(sums[2 * half + 1], high);
             }
