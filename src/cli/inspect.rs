@@ -11,12 +11,13 @@ use clawdbot_nn::tensor::DataType;
 use serde_json::{Value, json};
 
 use super::{Failure, print};
+use crate::pipeline::network::open_bundle;
 
 /// What may be said to `inspect`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The bundle, a `.claw.safetensors` file.
-    bundle: PathBuf,
+    /// The bundle, a `.claw.safetensors` file; without one, the bundled detector.
+    bundle: Option<PathBuf>,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -24,7 +25,7 @@ pub(super) struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let bundle = Bundle::open(&arguments.bundle).map_err(|error| Failure::from_error(&error))?;
+    let bundle = open_bundle(arguments.bundle.as_deref()).map_err(|error| Failure::from_error(&error))?;
     if arguments.json { print(&report(&bundle).to_string()) } else { print(text(&bundle).trim_end()) }
 }
 
