@@ -18,7 +18,7 @@ use crate::quantize::ChannelWeights;
 use crate::snr::NoiseMeter;
 
 /// The noise that `mixed` allows at the worst output, unless told otherwise.
-pub const OUTPUT_SNR_DB_MIN: f64 = 20.0;
+pub const OUTPUT_SNR_DB_MIN: f64 = 25.0;
 /// What the seams around a unit in FP16 cost, as a share of all multiplications: two more passes over its values.
 const SEAM_COST: f64 = 0.005;
 /// Share of the multiplications that may stay in FP16: beyond it the network has no business in `mixed`.
