@@ -152,8 +152,8 @@ impl<'a> Reporter<'a> {
                 seen_fps: rate(counts.seen - before.seen, interval_s),
                 detected_fps: rate(latency.count, interval_s),
                 dropped: counts.dropped - before.dropped,
-                latency_ms_mean: latency.mean_ms(),
-                latency_ms_max: latency.longest_ms(),
+                latency_ms_mean: latency.mean_ms().map(hundredths),
+                latency_ms_max: latency.longest_ms().map(hundredths),
             };
             *before = counts;
             cameras.insert(stage.options.id.clone(), stats);
@@ -164,10 +164,10 @@ impl<'a> Reporter<'a> {
         self.inferences_before = total;
         let detector = DetectorStats {
             inferences,
-            inference_ms_mean: inference.mean_ms(),
-            inference_ms_max: inference.longest_ms(),
+            inference_ms_mean: inference.mean_ms().map(hundredths),
+            inference_ms_max: inference.longest_ms().map(hundredths),
         };
-        StatsReport { interval_s, cameras, detector: Some(detector) }
+        StatsReport { interval_s: hundredths(interval_s), cameras, detector: Some(detector) }
     }
 }
 
@@ -195,7 +195,12 @@ fn sensor((options, state): (&sensor::Options, &sensor::State)) -> (String, Sens
 fn rate(count: u64, interval_s: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "counts of seconds are far below 2^52")]
     let count = count as f64;
-    if interval_s > 0.0 { count / interval_s } else { 0.0 }
+    if interval_s > 0.0 { hundredths(count / interval_s) } else { 0.0 }
+}
+
+/// `value` to two decimals: what is measured is not known better.
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 fn info(parts: &Parts<'_>) -> InfoReport {

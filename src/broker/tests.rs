@@ -108,3 +108,26 @@ fn heavy_traffic_past_an_idle_subscriber_costs_little_memory() {
     let (idle, loaded) = (mebibytes("idle_mib"), mebibytes("loaded_mib"));
     assert!(loaded.saturating_sub(idle) <= 64, "{idle} MiB idle, {loaded} MiB after 400 MB of traffic");
 }
+
+#[test]
+fn a_broker_with_a_login_takes_nobody_else() {
+    let login = Some(("bob".to_owned(), "secret".to_owned()));
+    let broker = start(&Options { login, ..options(0) }).unwrap();
+    let accepted = |user: &str, password: &str| {
+        let text = |text: &str| [&[0, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        let flags: &[u8] = if user.is_empty() { b"\x02" } else { b"\xc2" };
+        let mut body = [b"\x00\x04MQTT\x04", flags, b"\x00\x3c", &text("x")].concat();
+        if !user.is_empty() {
+            body.extend([text(user), text(password)].concat());
+        }
+        let mut stream = TcpStream::connect(broker.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(&[&[0x10, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()).unwrap();
+        let mut answer = [0; 4];
+        // A refused client gets a CONNACK with a reason, or nothing before the connection ends.
+        stream.read_exact(&mut answer).is_ok() && answer == [0x20, 0x02, 0x00, 0x00]
+    };
+    assert!(accepted("bob", "secret"));
+    assert!(!accepted("bob", "wrong"));
+    assert!(!accepted("", ""));
+}

@@ -37,11 +37,16 @@ fn free_port() -> u16 {
 
 /// Starts the daemon with its own broker on a free port, as the node `test`, with `cameras` as the rest of its file.
 fn start(cameras: &str, environment: &[(&str, &Path)]) -> Daemon {
-    let folder = tempfile::tempdir().unwrap();
     let port = free_port();
+    start_with(port, &format!("listen = \"127.0.0.1:{port}\""), cameras, environment)
+}
+
+/// As [`start`], with `mqtt` as the file's section on the broker, which is or will be at `port`.
+fn start_with(port: u16, mqtt: &str, cameras: &str, environment: &[(&str, &Path)]) -> Daemon {
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clawdbot.toml");
     let mut file = std::fs::File::create(&path).unwrap();
-    write!(file, "[node]\nname = \"test\"\n[mqtt]\nlisten = \"127.0.0.1:{port}\"\n{cameras}").unwrap();
+    write!(file, "[node]\nname = \"test\"\n[mqtt]\n{mqtt}\n{cameras}").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_clawdbot"));
     command.args(["run", "--config"]).arg(&path).stdin(Stdio::null()).env("STATE_DIRECTORY", folder.path());
     for (name, value) in environment {
@@ -180,4 +185,55 @@ fn a_model_that_is_no_bundle_is_an_error_that_names_it() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("broken.claw.safetensors"), "{errors}");
+}
+
+/// A broker of somebody else's; killed when the test ends.
+struct Mosquitto(Child);
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Mosquitto on `port`; `None`, said loudly, where it is not installed and may be missing.
+fn mosquitto(port: u16) -> Option<Mosquitto> {
+    let program = ["mosquitto", "/usr/sbin/mosquitto"].into_iter().find_map(|program| {
+        Command::new(program).args(["-p", &port.to_string()]).stdin(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    });
+    if program.is_none() {
+        assert!(std::env::var_os("CLAWDBOT_REQUIRE_DATA").is_none(), "mosquitto is not installed");
+        eprintln!("SKIPPED: mosquitto is not installed");
+    }
+    program.map(Mosquitto)
+}
+
+#[test]
+fn a_broker_that_comes_late_is_found_and_health_tells_of_the_attempts() {
+    let port = free_port();
+    let mqtt = format!("host = \"127.0.0.1\"\nport = {port}");
+    let mut daemon = start_with(port, &mqtt, CLIP, &[]);
+    std::thread::sleep(Duration::from_secs(3));
+    let Some(_broker) = mosquitto(port) else { return };
+    let (mut health, mut event) = (false, false);
+    subscribe(port, |topic, payload| {
+        let message: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let link = &message["data"]["mqtt"];
+        health |= topic.ends_with("/health")
+            && link["connected"] == true
+            && link["attempts"].as_u64().is_some_and(|attempts| attempts >= 2);
+        event |= topic.ends_with("/event");
+        health && event
+    });
+    assert!(terminate(&mut daemon) < Duration::from_secs(5));
+}
+
+#[test]
+fn without_a_broker_the_end_is_orderly_too() {
+    let port = free_port();
+    let mut daemon = start_with(port, &format!("host = \"127.0.0.1\"\nport = {port}"), CLIP, &[]);
+    std::thread::sleep(Duration::from_secs(2));
+    let took = terminate(&mut daemon);
+    assert!(took < Duration::from_secs(5), "SIGTERM took {took:?}");
 }

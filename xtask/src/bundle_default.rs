@@ -19,7 +19,7 @@ const BUNDLE: &str = "assets/ssd-mobilenet-v2-oid.claw.safetensors";
 /// The clip's path below the repository's root.
 const CLIP: &str = "assets/clip.mjpeg";
 /// What the converter holds every output to. Chosen by `clawdbot eval detect` on `coco-open`: of 25, 27, 29, 31 and 33 dB
-/// the least at which every figure stays within 0.01 of float (`benches/record`).
+/// the least at which every figure stays within 0.01 of float (docs/decisions/0004-default-bundle.md).
 const SNR_DB: &str = "29";
 /// What bundle and clip may weigh together in the repository.
 const BYTES_MAX: u64 = 9_000_000;

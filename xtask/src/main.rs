@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its user")]
 
+mod accuracy;
 mod bundle_default;
 mod check;
 mod counts;
@@ -28,6 +29,7 @@ struct Subcommand {
 
 /// Every subcommand: to add one, write its file and a line here.
 const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand { name: "accuracy", summary: "what INT8 costs, on coco-open", run: accuracy::run_accuracy },
     Subcommand { name: "bundle-default", summary: "rebuild assets/ from public packages", run: bundle_default::run },
     Subcommand { name: "check", summary: "everything to run before a commit", run: check::run },
     Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use serde_json::{Value, json};
 
 use crate::Outcome;
-use crate::process::{cargo, command, output, repository_root, run};
+use crate::process::{cargo, command, output, repository_root, run, target_directory};
 use crate::record;
 
 /// What is installed, by version: figures of another version are other figures.
@@ -32,7 +32,7 @@ pub(crate) fn run_peers(arguments: &[String]) -> Outcome {
             "usage: cargo xtask peers MODEL.tflite BUNDLE (the bundle that `clawdbot convert` made of it)".into()
         );
     };
-    let work = repository_root().join("target/peers");
+    let work = target_directory().join("peers");
     let python = environment(&work)?;
     run(&mut cargo(&["build", "--release", "--locked"]))?;
     let mut report = Vec::new();
@@ -86,7 +86,7 @@ fn ours(bundle: &str, threads: usize) -> Result<Round, String> {
     [("avx2", RUNS), ("scalar", RUNS_SCALAR)]
         .into_iter()
         .map(|(isa, runs)| {
-            let program = repository_root().join("target/release/clawdbot");
+            let program = target_directory().join("release/clawdbot");
             let (threads, runs) = (threads.to_string(), runs.to_string());
             let arguments = ["bench", "vision", "--model", bundle, "--threads", &threads, "--runs", &runs, "--json"];
             let text = output(command(&program.to_string_lossy(), &arguments).env("CLAWDBOT_ISA", isa))?;
