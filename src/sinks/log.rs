@@ -20,7 +20,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 /// The name in the journal: `journalctl -t clawdbot`.
 const IDENTIFIER: &str = "clawdbot";
 /// rumqttd tells of each connection and each lost one as of an error; our own client says it better.
-const ALWAYS: &str = "rumqttd=warn,rumqttd::server=off,rumqttd::link=off";
+const ALWAYS: &str = "rumqttd=warn,rumqttd::server=off,rumqttd::link=off,rumqttd::router::routing=off";
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
