@@ -4,10 +4,10 @@
     clippy::disallowed_methods,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::print_stderr,
     reason = "a failed step fails the test, and these tests wait for real programs"
 )]
 
+mod accuracy;
 mod daemon;
 mod detect;
 mod detector;

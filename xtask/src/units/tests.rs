@@ -4,7 +4,10 @@ use super::*;
 
 fn verified(unit: &str) -> Option<Outcome> {
     if !process::is_installed("systemd-analyze") {
-        println!("SKIPPED: systemd-analyze is not installed");
+        assert!(std::env::var_os("CLAWDBOT_REQUIRE_DATA").is_none(), "systemd-analyze is not installed");
+        // Written past the test runner's capture, which shows nothing of a test that passes.
+        let notice = b"SKIPPED: systemd-analyze is not installed\n";
+        std::io::Write::write_all(&mut std::io::stderr(), notice).unwrap();
         return None;
     }
     Some(verify(unit))
