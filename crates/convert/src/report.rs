@@ -93,7 +93,8 @@ impl fmt::Display for Report {
         let int8 = self.layers.iter().filter(|layer| layer.precision == Precision::Int8).count();
         let total: f64 = self.layers.iter().map(|layer| layer.multiplications).sum();
         let of_int8 = self.layers.iter().filter(|layer| layer.precision == Precision::Int8);
-        let share: f64 = of_int8.map(|layer| layer.multiplications).sum::<f64>() / total.max(1.0);
+        // The sum of nothing is -0.0, which reads oddly.
+        let share: f64 = (0.0 + of_int8.map(|layer| layer.multiplications).sum::<f64>()) / total.max(1.0);
         write!(
             formatter,
             "{int8} of {} layers in INT8 ({:.1} % of {:.0} MMAC), {:.2} MB of tensors",
