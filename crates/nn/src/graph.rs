@@ -30,17 +30,59 @@ pub enum Activation {
     Relu,
     /// min(max(x, 0), 6).
     Relu6,
+    /// min(max(x, low), high); an infinite bound is none.
+    Clip {
+        /// Smallest result.
+        low: f32,
+        /// Largest result.
+        high: f32,
+    },
+    /// max(x, slope * x) with a slope between 0 and 1.
+    Leaky(
+        /// Of the negative half.
+        f32,
+    ),
+    /// x / (1 + exp(-x)), also called swish.
+    Silu,
+    /// x * min(max(x + 3, 0), 6) / 6.
+    HardSwish,
+    /// min(max(slope * x + offset, 0), 1); TensorFlow's and MobileNetV3's have 1/6 and 1/2, ONNX's default 0.2 and 0.5.
+    HardSigmoid {
+        /// Factor of x.
+        slope: f32,
+        /// Result at 0.
+        offset: f32,
+    },
+    /// 1 / (1 + exp(-x)).
+    Logistic,
+    /// tanh(x).
+    Tanh,
+    /// x * Phi(x), Phi the distribution function of the normal distribution (exact, not the tanh approximation).
+    Gelu,
 }
 
 impl Activation {
-    /// The bounds of the result in real numbers, both inclusive.
+    /// The bounds of the result in real numbers, both inclusive (a bound that is only approached counts; -0.2785 and -0.17 are
+    /// rounded away from 0).
     #[must_use]
     pub const fn bounds(self) -> (f32, f32) {
         match self {
-            Self::None => (f32::NEG_INFINITY, f32::INFINITY),
+            Self::None | Self::Leaky(_) => (f32::NEG_INFINITY, f32::INFINITY),
             Self::Relu => (0.0, f32::INFINITY),
             Self::Relu6 => (0.0, 6.0),
+            Self::Clip { low, high } => (low, high),
+            Self::Silu => (-0.2785, f32::INFINITY),
+            Self::HardSwish => (-0.375, f32::INFINITY),
+            Self::Gelu => (-0.17, f32::INFINITY),
+            Self::HardSigmoid { .. } | Self::Logistic => (0.0, 1.0),
+            Self::Tanh => (-1.0, 1.0),
         }
+    }
+
+    /// Whether it does nothing but hold x between [`Self::bounds`].
+    #[must_use]
+    pub const fn is_clamp(self) -> bool {
+        matches!(self, Self::None | Self::Relu | Self::Relu6 | Self::Clip { .. })
     }
 }
 
@@ -53,6 +95,43 @@ pub struct Window {
     pub stride: [usize; 2],
     /// Cells of padding: top, left, bottom, right. Padding counts as a real 0 unless a pass says otherwise.
     pub padding: [usize; 4],
+}
+
+/// Where a resized picture's pixel looks in the original. `scale` below is original size / new size, per axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinates {
+    /// (x + 1/2) * scale - 1/2.
+    HalfPixel,
+    /// x * scale.
+    Asymmetric,
+    /// x * (original - 1) / (new - 1); 0 for a new size of 1.
+    AlignCorners,
+}
+
+/// How [`Op::Resize`] makes a pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// The pixel at the coordinate, rounded as said; outside counts as the nearest inside.
+    Nearest {
+        /// Where to look.
+        coordinates: Coordinates,
+        /// Whether a coordinate is rounded down; else to the nearest, halves down (ONNX's `round_prefer_floor`).
+        floor: bool,
+    },
+    /// Linear between the four around the coordinate; outside counts as the nearest inside.
+    Bilinear(
+        /// Where to look.
+        Coordinates,
+    ),
+}
+
+/// How a value was quantised in the file that it comes from: real = scale * (q - zero point), q in -128..=127.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantization {
+    /// One for the value; or, for weights, one for each output channel.
+    pub scale: Vec<f32>,
+    /// In the I8 domain (a file's unsigned zero point minus 128); 0 for weights.
+    pub zero_point: i32,
 }
 
 /// An operator.
@@ -77,17 +156,53 @@ pub enum Op {
         /// Applied to the sum.
         activation: Activation,
     },
-    /// Inputs: two values of one shape.
+    /// Inputs: two values of one shape; or a value and a constant that broadcasts over the last axis (or a scalar).
     Add {
         /// Applied to the sum.
         activation: Activation,
     },
-    /// Inputs: x, and a constant that broadcasts over the last axis (or a scalar). A pass folds it where it can.
+    /// Inputs: x, and a constant that broadcasts over the last axis (or a scalar), which a pass folds where it can; or x and
+    /// another value of its shape, or of the shape `[1][1][1][C]` (squeeze and excitation).
     Multiply,
     /// Input: x of rank 4. The mean over rows and columns; the result is `[1][1][1][C]` or `[1][C]`.
     GlobalAveragePool,
-    /// Input: x. Elementwise clamp.
-    Clamp(
+    /// Input: x of rank 4. The largest element under the window; padding is not looked at.
+    MaxPool(
+        /// Kernel, stride, padding.
+        Window,
+    ),
+    /// Input: x of rank 4. The mean under the window.
+    AveragePool {
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Whether padding counts as zeros (else only the cells of x under the window are averaged).
+        padding_counts: bool,
+    },
+    /// Input: x of rank 4. Rows and columns as many as the output's shape says.
+    Resize(
+        /// How.
+        Sampling,
+    ),
+    /// Input: x. Along each axis the elements `begin`, `begin + step`, ... as many as the output's shape says.
+    Slice {
+        /// First element of each axis.
+        begin: Vec<usize>,
+        /// Distance from element to element of each axis, at least 1.
+        step: Vec<usize>,
+    },
+    /// Input: x. Axis k of the result is axis `order[k]` of x.
+    Transpose {
+        /// A permutation of the axes.
+        order: Vec<usize>,
+    },
+    /// Input: x. With C = groups x S channels, channel `s * groups + g` of the result is channel `g * S + s` of x. Zhang et al.,
+    /// "ShuffleNet", 2018, section 3.1.
+    ChannelShuffle {
+        /// Divides the channels.
+        groups: usize,
+    },
+    /// Input: x. Elementwise. A pass fuses it into what makes x where it can.
+    Activate(
         /// Which one.
         Activation,
     ),
@@ -98,8 +213,6 @@ pub enum Op {
         /// Counted from 0.
         axis: usize,
     },
-    /// Input: x. 1 / (1 + exp(-x)).
-    Logistic,
     /// Input: x. Over the last axis.
     Softmax,
     /// Input: x of rank 4. Zeros around rows and columns: top, left, bottom, right. A pass folds it into a window.
@@ -129,6 +242,9 @@ pub struct Graph {
     pub values: Vec<Value>,
     /// The constants' elements; floats (F16 widened), or integers for shapes.
     pub constants: BTreeMap<ValueId, Tensor>,
+    /// For networks that come quantised: the grids of values, and of weight constants (whose floats then are exactly scale x
+    /// step, unless the file's steps do not fit -127..=127). Lowering keeps these rather than choosing its own.
+    pub quantizations: BTreeMap<ValueId, Quantization>,
     /// In order of execution.
     pub nodes: Vec<Node>,
     /// What the caller supplies.
@@ -138,14 +254,25 @@ pub struct Graph {
 }
 
 impl Activation {
-    /// One that does what `self` and then `next` do.
+    /// One that does what `self` and then `next` do; `None` where no single one does.
     #[must_use]
-    pub const fn then(self, next: Self) -> Self {
-        match (self, next) {
-            (Self::None, other) | (other, Self::None) => other,
-            (Self::Relu, Self::Relu) => Self::Relu,
-            (Self::Relu6, _) | (_, Self::Relu6) => Self::Relu6,
+    pub fn then(self, next: Self) -> Option<Self> {
+        if self == Self::None {
+            return Some(next);
         }
+        if next == Self::None {
+            return Some(self);
+        }
+        if !self.is_clamp() || !next.is_clamp() {
+            return None;
+        }
+        let ((low, high), (least, most)) = (self.bounds(), next.bounds());
+        let (low, high) = (low.clamp(least, most), high.clamp(least, most));
+        Some(match (low, high) {
+            (0.0, f32::INFINITY) => Self::Relu,
+            (0.0, 6.0) => Self::Relu6,
+            _ => Self::Clip { low, high },
+        })
     }
 }
 

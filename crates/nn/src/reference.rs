@@ -93,23 +93,29 @@ pub(crate) fn evaluate(graph: &Graph, node: &Node, operands: &[&Tensor]) -> Opti
             let residual = if *residual { Some(*operands.get(3)?) } else { None };
             let [x, weights, bias] = [operands.first()?, operands.get(1)?, operands.get(2)?];
             windows::convolution(windows::Layer { x, weights, bias, window, pad: *pad_value }, residual, shape)
-                .map(|sums| elementwise::clamp(&sums, *activation))
+                .map(|sums| elementwise::activate(&sums, *activation))
         }
         Op::DepthwiseConvolution { window, activation } => {
             let [x, weights, bias] = [operands.first()?, operands.get(1)?, operands.get(2)?];
             windows::depthwise(windows::Layer { x, weights, bias, window, pad: 0.0 }, shape)
-                .map(|sums| elementwise::clamp(&sums, *activation))
+                .map(|sums| elementwise::activate(&sums, *activation))
         }
         Op::Add { activation } => {
-            elementwise::add(operands.first()?, operands.get(1)?).map(|sum| elementwise::clamp(&sum, *activation))
+            elementwise::add(operands.first()?, operands.get(1)?).map(|sum| elementwise::activate(&sum, *activation))
         }
         Op::Multiply => elementwise::multiply(operands.first()?, operands.get(1)?),
         Op::GlobalAveragePool => windows::global_average(operands.first()?),
-        Op::Clamp(activation) => Some(elementwise::clamp(operands.first()?.as_f32()?, *activation)),
+        Op::Activate(activation) => Some(elementwise::activate(operands.first()?.as_f32()?, *activation)),
         Op::Reshape => Some(operands.first()?.as_f32()?.to_vec()),
         Op::Concatenate { axis } => elementwise::concatenate(operands, *axis),
-        Op::Logistic => Some(elementwise::logistic(operands.first()?.as_f32()?)),
         Op::Softmax => elementwise::softmax(operands.first()?),
+        // To come: nothing makes these yet.
+        Op::MaxPool(_)
+        | Op::AveragePool { .. }
+        | Op::Resize(_)
+        | Op::Slice { .. }
+        | Op::Transpose { .. }
+        | Op::ChannelShuffle { .. } => None,
         Op::Pad(cells) => windows::pad(operands.first()?, *cells, shape),
     };
     Tensor::new(shape.clone(), Elements::F32(elements?)).ok()

@@ -203,7 +203,8 @@ impl Lowering<'_> {
                 let factors = if let [factor] = factors { vec![*factor; channels] } else { factors.to_vec() };
                 self.pointwise(node, &factors, Activation::None)?
             }
-            Op::Clamp(activation) => {
+            Op::Activate(Activation::Logistic) => program::Op::Logistic,
+            Op::Activate(activation) if activation.is_clamp() => {
                 let channels = self.graph.values[node.output.0].shape.last().copied().unwrap_or(1);
                 self.pointwise(node, &vec![1.0; channels], *activation)?
             }
@@ -214,9 +215,15 @@ impl Lowering<'_> {
             Op::GlobalAveragePool => program::Op::GlobalAveragePool,
             Op::Reshape => program::Op::Reshape,
             Op::Concatenate { axis } => program::Op::Concatenate { axis: *axis },
-            Op::Logistic => program::Op::Logistic,
             Op::Softmax => program::Op::Softmax,
             Op::Pad(_) => return Err(refuse("only padding in front of a convolution is supported")),
+            Op::Activate(_)
+            | Op::MaxPool(_)
+            | Op::AveragePool { .. }
+            | Op::Resize(_)
+            | Op::Slice { .. }
+            | Op::Transpose { .. }
+            | Op::ChannelShuffle { .. } => return Err(refuse("the executor has no step for it")),
         };
         let output = self.float_result(node.output);
         self.step(node.name.clone(), op, inputs, output);

@@ -20,7 +20,7 @@ fn graph() -> Graph {
     let inputs = vec![ValueId(0), ValueId(1), ValueId(2)];
     let node = Node { name: "conv".to_owned(), op, inputs, output: ValueId(3) };
     let (inputs, outputs) = (vec![ValueId(0)], vec![ValueId(3)]);
-    Graph { values, constants: constants.into(), nodes: vec![node], inputs, outputs }
+    Graph { values, constants: constants.into(), nodes: vec![node], inputs, outputs, ..Graph::default() }
 }
 
 fn run(graph: &Graph, picture: Vec<f32>) -> Vec<f32> {
@@ -59,7 +59,7 @@ fn what_cannot_be_folded_is_named() {
     let error = fold(&mut graph(), ValueId(0), &four).unwrap_err();
     assert_eq!(error, NormaliseError::Channels { given: 4, channels: 3 });
     let mut other = graph();
-    other.nodes[0].op = Op::Logistic;
+    other.nodes[0].op = Op::Activate(Activation::Logistic);
     let message =
         fold(&mut other, ValueId(0), &Normalisation { mean: vec![0.0], scale: vec![1.0] }).unwrap_err().to_string();
     assert!(message.contains("`conv` reads the picture `x`"), "{message}");

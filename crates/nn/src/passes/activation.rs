@@ -1,8 +1,9 @@
-//! A clamp after a sum becomes the sum's own activation.
+//! An activation after a sum becomes the sum's own.
 
 use crate::graph::{Activation, Graph, Op};
 
-/// Fuses each [`Op::Clamp`] into the convolution or addition before it, where the clamp is the only reader.
+/// Fuses each [`Op::Activate`] into the convolution or addition before it, where it is the only reader and an INT8 epilogue
+/// has a form for it that works on the sum itself; the others (sigmoid and the like) stay nodes.
 #[must_use]
 pub fn fuse_activations(mut graph: Graph) -> Graph {
     let mut at = 0;
@@ -19,13 +20,14 @@ pub fn fuse_activations(mut graph: Graph) -> Graph {
 /// Lets the producer of the clamp at `at` do its work; false when it cannot.
 fn fuse(graph: &mut Graph, at: usize) -> bool {
     let node = &graph.nodes[at];
-    let (Op::Clamp(next), [input]) = (&node.op, &node.inputs[..]) else { return false };
+    let (Op::Activate(next), [input]) = (&node.op, &node.inputs[..]) else { return false };
     let (next, input, output) = (*next, *input, node.output);
     let alone = graph.only_reader(input) == Some(at);
     let Some(producer) = graph.producer(input).filter(|_| alone) else { return false };
     let producer = &mut graph.nodes[producer];
     let Some(activation) = activation_mut(&mut producer.op) else { return false };
-    *activation = activation.then(next);
+    let Some(fused) = activation.then(next).filter(|fused| works_on_sums(*fused)) else { return false };
+    *activation = fused;
     producer.output = output;
     true
 }
@@ -35,13 +37,12 @@ fn activation_mut(op: &mut Op) -> Option<&mut Activation> {
         Op::Convolution { activation, .. }
         | Op::DepthwiseConvolution { activation, .. }
         | Op::Add { activation }
-        | Op::Clamp(activation) => Some(activation),
-        Op::Multiply
-        | Op::GlobalAveragePool
-        | Op::Reshape
-        | Op::Concatenate { .. }
-        | Op::Logistic
-        | Op::Softmax
-        | Op::Pad(_) => None,
+        | Op::Activate(activation) => Some(activation),
+        _ => None,
     }
+}
+
+const fn works_on_sums(activation: Activation) -> bool {
+    matches!(activation, Activation::Leaky(_) | Activation::Silu | Activation::HardSwish | Activation::Gelu)
+        || activation.is_clamp()
 }

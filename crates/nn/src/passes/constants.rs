@@ -37,7 +37,7 @@ fn skip(graph: &mut Graph, at: usize) -> bool {
     let output = node.output;
     let idle = match node.op {
         Op::Reshape => graph.values[input.0].shape == graph.values[output.0].shape,
-        Op::Clamp(activation) => activation == crate::graph::Activation::None,
+        Op::Activate(activation) => activation == crate::graph::Activation::None,
         Op::Pad(cells) => cells == [0; 4],
         _ => false,
     };

@@ -56,7 +56,7 @@ impl Builder {
 
     fn clamp(&mut self, x: ValueId, activation: Activation) -> ValueId {
         let shape = self.0.values[x.0].shape.clone();
-        self.node(Op::Clamp(activation), vec![x], &shape)
+        self.node(Op::Activate(activation), vec![x], &shape)
     }
 
     fn add(&mut self, a: ValueId, b: ValueId, activation: Activation) -> ValueId {
@@ -89,7 +89,7 @@ fn operators(graph: &Graph) -> Vec<&'static str> {
         Op::DepthwiseConvolution { .. } => "depthwise",
         Op::Add { .. } => "add",
         Op::Multiply => "multiply",
-        Op::Clamp(_) => "clamp",
+        Op::Activate(_) => "activate",
         Op::Reshape => "reshape",
         Op::Pad(_) => "pad",
         _ => "other",

@@ -3,9 +3,26 @@
 use crate::graph::Activation;
 use crate::tensor::Tensor;
 
-pub(super) fn clamp(x: &[f32], activation: Activation) -> Vec<f32> {
-    let (low, high) = activation.bounds();
-    x.iter().map(|x| x.max(low).min(high)).collect()
+pub(super) fn activate(x: &[f32], activation: Activation) -> Vec<f32> {
+    x.iter().map(|&x| narrow(activated(f64::from(x), activation))).collect()
+}
+
+/// The formulas of [`Activation`].
+fn activated(x: f64, activation: Activation) -> f64 {
+    let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+    match activation {
+        Activation::None | Activation::Relu | Activation::Relu6 | Activation::Clip { .. } => {
+            let (low, high) = activation.bounds();
+            x.max(f64::from(low)).min(f64::from(high))
+        }
+        Activation::Leaky(slope) => x.max(f64::from(slope) * x),
+        Activation::Silu => x * logistic(x),
+        Activation::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Activation::HardSigmoid { slope, offset } => f64::from(slope).mul_add(x, f64::from(offset)).clamp(0.0, 1.0),
+        Activation::Logistic => logistic(x),
+        Activation::Tanh => x.tanh(),
+        Activation::Gelu => x * 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2),
+    }
 }
 
 pub(super) fn add(a: &Tensor, b: &Tensor) -> Option<Vec<f32>> {
@@ -18,10 +35,6 @@ pub(super) fn multiply(x: &Tensor, factors: &Tensor) -> Option<Vec<f32>> {
     let (x, factors, channels) = (x.as_f32()?, factors.as_f32()?, x.shape().last().copied().unwrap_or(1));
     let fits = factors.len() == 1 || factors.len() == channels;
     fits.then(|| x.iter().enumerate().map(|(at, x)| x * factors[at % factors.len()]).collect())
-}
-
-pub(super) fn logistic(x: &[f32]) -> Vec<f32> {
-    x.iter().map(|&x| narrow(1.0 / (1.0 + (-f64::from(x)).exp()))).collect()
 }
 
 pub(super) fn softmax(x: &Tensor) -> Option<Vec<f32>> {

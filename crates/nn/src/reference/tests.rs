@@ -17,7 +17,14 @@ fn one(op: Op, operands: &[Tensor], shape: &[usize]) -> Result<Vec<f32>, Referen
         operands.iter().enumerate().skip(1).map(|(at, x)| (ValueId(at), x.clone())).collect();
     let output = ValueId(operands.len());
     let node = Node { name: String::from("one"), op, inputs: (0..operands.len()).map(ValueId).collect(), output };
-    let graph = Graph { values, constants, nodes: vec![node], inputs: vec![ValueId(0)], outputs: vec![output] };
+    let graph = Graph {
+        values,
+        constants,
+        nodes: vec![node],
+        inputs: vec![ValueId(0)],
+        outputs: vec![output],
+        ..Graph::default()
+    };
     run(&graph, &operands[..1]).map(|outputs| outputs[0].as_f32().unwrap().to_vec())
 }
 
@@ -89,7 +96,7 @@ fn the_other_operators_by_hand() {
     check(Op::Add { activation: Activation::Relu6 }, &[x.clone(), x.clone()], &shape, &[0.0, 4.0, 6.0, 6.0]);
     check(Op::Multiply, &[x.clone(), tensor(&[2], &[2.0, 10.0])], &shape, &[-2.0, 20.0, 6.0, 80.0]);
     check(Op::Multiply, &[x.clone(), tensor(&[], &[-1.0])], &shape, &[1.0, -2.0, -3.0, -8.0]);
-    check(Op::Clamp(Activation::Relu6), std::slice::from_ref(&x), &shape, &[0.0, 2.0, 3.0, 6.0]);
+    check(Op::Activate(Activation::Relu6), std::slice::from_ref(&x), &shape, &[0.0, 2.0, 3.0, 6.0]);
     check(Op::Reshape, std::slice::from_ref(&x), &[4], &[-1.0, 2.0, 3.0, 8.0]);
     check(
         Op::Concatenate { axis: 2 },
@@ -103,7 +110,7 @@ fn the_other_operators_by_hand() {
         &[1, 3, 2],
         &[-1.0, 2.0, 3.0, 8.0, 5.0, 6.0],
     );
-    check(Op::Logistic, &[tensor(&[2], &[0.0, 100.0])], &[2], &[0.5, 1.0]);
+    check(Op::Activate(Activation::Logistic), &[tensor(&[2], &[0.0, 100.0])], &[2], &[0.5, 1.0]);
     check(Op::Softmax, &[tensor(&[2, 2], &[3.0, 3.0, 1000.0, 0.0])], &[2, 2], &[0.5, 0.5, 1.0, 0.0]);
     check(Op::GlobalAveragePool, &[tensor(&[1, 1, 2, 2], &[1.0, 2.0, 3.0, 6.0])], &[1, 2], &[2.0, 4.0]);
     check(Op::Pad([1, 0, 0, 1]), &[tensor(&[1, 1, 2, 1], &[1.0, 2.0])], &[1, 2, 3, 1], &[0.0, 0.0, 0.0, 1.0, 2.0, 0.0]);

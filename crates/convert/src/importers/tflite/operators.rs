@@ -65,9 +65,9 @@ pub(super) fn add(builder: &mut Builder<'_, '_>, operator: &Operator<'_>) -> Res
         "MUL" => multiply(builder, &call),
         "PAD" => pad(builder, &call),
         "MEAN" => mean(builder, &call),
-        "RELU" => elementwise(builder, &call, Op::Clamp(Activation::Relu)),
-        "RELU6" => elementwise(builder, &call, Op::Clamp(Activation::Relu6)),
-        "LOGISTIC" => elementwise(builder, &call, Op::Logistic),
+        "RELU" => elementwise(builder, &call, Op::Activate(Activation::Relu)),
+        "RELU6" => elementwise(builder, &call, Op::Activate(Activation::Relu6)),
+        "LOGISTIC" => elementwise(builder, &call, Op::Activate(Activation::Logistic)),
         "SOFTMAX" => softmax(builder, &call),
         "RESHAPE" | "SQUEEZE" => reshape(builder, &call),
         "CONCATENATION" => concatenate(builder, &call),
@@ -328,7 +328,7 @@ fn multiply(builder: &mut Builder<'_, '_>, call: &Call<'_, '_>) -> Result<(), Fa
     }
     let product = builder.new_value(format!("{name} product"), shape_of(builder, x).to_vec());
     builder.push_value(Op::Multiply, vec![value, factors], product);
-    builder.push(Op::Clamp(activation), vec![product], call.output)
+    builder.push(Op::Activate(activation), vec![product], call.output)
 }
 
 fn activation_and_constant(builder: &Builder<'_, '_>, call: &Call<'_, '_>) -> Result<(usize, usize), Fault> {
