@@ -89,7 +89,7 @@ fn operators(graph: &Graph) -> Vec<&'static str> {
         Op::DepthwiseConvolution { .. } => "depthwise",
         Op::Add { .. } => "add",
         Op::Multiply => "multiply",
-        Op::Activate(_) => "activate",
+        Op::Activate(_) => "clamp",
         Op::Reshape => "reshape",
         Op::Pad(_) => "pad",
         _ => "other",
