@@ -3,8 +3,8 @@
 //! Loads and stores take arrays, so that their bounds are in their types.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int16x8_t, int32x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1q_f32, vld1q_s8,
-    vld1q_s32, vld1q_u16, vreinterpretq_s8_s32, vst1_s8, vst1q_f32,
+    float32x4_t, int8x8_t, int8x16_t, int16x8_t, int32x4_t, uint8x16x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1q_f32,
+    vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8_x4, vld1q_u16, vreinterpretq_s8_s32, vst1_s8, vst1q_f32,
 };
 use std::arch::asm;
 
@@ -22,6 +22,22 @@ pub(crate) fn load_i8x16(source: &[i8; 16]) -> int8x16_t {
 pub(crate) fn load_i8x8(source: &[i8; 8]) -> int8x8_t {
     // SAFETY: reads the array's 8 elements; the instruction asks for no alignment.
     unsafe { vld1_s8(source.as_ptr()) }
+}
+
+/// Eight short integers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_i16x8(source: &[i16; 8]) -> int16x8_t {
+    // SAFETY: reads the array's 8 elements.
+    unsafe { vld1q_s16(source.as_ptr()) }
+}
+
+/// Sixty-four bytes in four registers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_u8x64(source: &[u8; 64]) -> uint8x16x4_t {
+    // SAFETY: reads the array's 64 elements; the instruction asks for no alignment.
+    unsafe { vld1q_u8_x4(source.as_ptr()) }
 }
 
 /// Products of the upper eight bytes: `smull2`.

@@ -29,6 +29,14 @@ pub(crate) fn store_i8x8(target: &mut [i8; 8], value: __m128i) {
     unsafe { _mm_storel_epi64(target.as_mut_ptr().cast(), value) };
 }
 
+/// Eight short integers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn load_i16x8(source: &[i16; 8]) -> __m128i {
+    // SAFETY: reads the array's 8 elements; `loadu` asks for no alignment.
+    unsafe { _mm_loadu_si128(source.as_ptr().cast()) }
+}
+
 /// Eight integers.
 #[inline]
 #[target_feature(enable = "avx2")]

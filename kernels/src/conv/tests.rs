@@ -2,7 +2,7 @@
 
 use super::{conv, pack};
 use crate::depthwise::{self, Depthwise, depthwise};
-use crate::epilogue::{Output, Requantize};
+use crate::epilogue::{Activation, Output, Requantize};
 use crate::gemm::{Gemm, gemm};
 use crate::geometry::Geometry;
 use crate::isa::Isa;
@@ -72,8 +72,14 @@ fn packed_depthwise_weights_give_the_convolution_of_the_unpacked_ones() {
     let input = numbers(5 * 6 * 16, 41);
     let weights = numbers(9 * CHANNELS, 53);
     let packed = depthwise::pack::pack(&weights, 9, CHANNELS);
-    let requantize =
-        Requantize { scale: &[0.01; 16], zero_point: 3, low: -100, high: 100, table: None, residual: None };
+    let requantize = Requantize {
+        scale: &[0.01; 16],
+        zero_point: 3,
+        low: -100,
+        high: 100,
+        activation: Activation::Clamp,
+        residual: None,
+    };
     let mut output = vec![0; 9 * 16];
     let task = depthwise::Task {
         geometry: &GEOMETRY,

@@ -1,13 +1,15 @@
 //! The law on AVX2, eight channels at a time. Rounding is the processor's default, to nearest even.
 
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps,
+    __m128i, __m256, __m256i, _mm_abs_epi16, _mm_add_epi16, _mm_adds_epi16, _mm_cvtsi32_si128, _mm_max_epi16,
+    _mm_min_epi16, _mm_mulhrs_epi16, _mm_packs_epi16, _mm_packs_epi32, _mm_packus_epi16, _mm_set1_epi16,
+    _mm_setzero_si128, _mm_sra_epi16, _mm_srl_epi16, _mm_sub_epi16, _mm256_add_epi32, _mm256_add_ps,
     _mm256_castsi256_si128, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256,
     _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_sub_epi32,
 };
 
-use super::{Grid, Output, Requantize};
-use crate::x86::{load_f32x8, load_i8x8, load_i32x8, store_f32x8, store_i8x8};
+use super::{Activation, Grid, Output, Requantize};
+use crate::x86::{load_f32x8, load_i8x8, load_i16x8, load_i32x8, store_f32x8, store_i8x8};
 
 /// The elements `n..n + 8`.
 #[inline]
@@ -69,7 +71,7 @@ pub(crate) fn centred(q: &[i8; 8], zero_point: __m256i) -> __m256 {
 pub(crate) struct Requantizer<'a> {
     n: usize,
     count: usize,
-    /// All eight channels, no residual, no table.
+    /// All eight channels, no residual, a clamp and nothing else.
     plain: bool,
     scale: __m256,
     quantizer: Quantizer<'a>,
@@ -83,7 +85,7 @@ impl<'a> Requantizer<'a> {
         Self {
             n,
             count,
-            plain: count == 8 && requantize.residual.is_none() && requantize.table.is_none(),
+            plain: count == 8 && requantize.residual.is_none() && matches!(requantize.activation, Activation::Clamp),
             scale: load_f32x8(eight(requantize.scale, n)),
             quantizer: Quantizer::new(&requantize.grid()),
             requantize: *requantize,
@@ -102,8 +104,8 @@ impl<'a> Requantizer<'a> {
         }
     }
 
-    /// With a residual, a table, or fewer than eight channels. A function of its own, so that the other case is short
-    /// enough to stand in each kernel's loop.
+    /// With a residual, an activation, or fewer than eight channels. A function of its own, so that the other case is
+    /// short enough to stand in each kernel's loop.
     #[inline(never)]
     #[target_feature(enable = "avx2")]
     fn store_other(&self, mut values: __m256, row: usize, target: &mut [i8]) {
@@ -115,8 +117,41 @@ impl<'a> Requantizer<'a> {
             values = _mm256_add_ps(values, _mm256_mul_ps(addends, _mm256_set1_ps(residual.scale)));
         }
         let mut results = [0; 8];
-        self.quantizer.store(values, &mut results);
+        match self.requantize.activation {
+            Activation::Clamp | Activation::Table(_) => self.quantizer.store(values, &mut results),
+            Activation::Leaky { slope } => {
+                let below = _mm256_mul_ps(values, _mm256_set1_ps(slope));
+                self.quantizer.store(_mm256_max_ps(values, below), &mut results);
+            }
+            Activation::Bump { index_shift, table, fraction, gain } => {
+                let gain = load_i16x8(gain[self.n..].first_chunk().expect("gains are padded to 8"));
+                store_i8x8(&mut results, self.bump(values, index_shift, table, fraction, gain));
+            }
+        }
         target[..self.count].copy_from_slice(&results[..self.count]);
+    }
+}
+
+impl Requantizer<'_> {
+    /// [`Activation::Bump`]; eight bytes in the lower half.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bump(&self, values: __m256, index_shift: u32, table: &[u8; 64], fraction: u32, gain: __m128i) -> __m128i {
+        let fitting = _mm256_min_ps(_mm256_max_ps(values, _mm256_set1_ps(-32768.0)), _mm256_set1_ps(32767.0));
+        let wide = _mm256_cvtps_epi32(fitting);
+        let p = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
+        let half = _mm_set1_epi16((1 << index_shift) / 2);
+        let index = _mm_srl_epi16(_mm_add_epi16(_mm_abs_epi16(p), half), _mm_cvtsi32_si128(index_shift.cast_signed()));
+        let mut bump = [0; 8];
+        store_i8x8(&mut bump, _mm_packus_epi16(index, index));
+        let bump = bump.map(|index| table.get(usize::from(index as u8)).map_or(0, |&b| i16::from(b)));
+        let y = _mm_sub_epi16(_mm_max_epi16(p, _mm_setzero_si128()), load_i16x8(&bump));
+        let Requantize { zero_point, low, high, .. } = self.requantize;
+        let offset = (zero_point << fraction) + ((1 << fraction) >> 1);
+        let y = _mm_adds_epi16(_mm_mulhrs_epi16(y, gain), _mm_set1_epi16(offset as i16));
+        let y = _mm_sra_epi16(y, _mm_cvtsi32_si128(fraction.cast_signed()));
+        let y = _mm_min_epi16(_mm_max_epi16(y, _mm_set1_epi16(i16::from(low))), _mm_set1_epi16(i16::from(high)));
+        _mm_packs_epi16(y, y)
     }
 }
 

@@ -5,14 +5,30 @@
 //! ```text
 //! f = f32(acc) * scale[n]                                  to nearest even, twice
 //! f = f + f32(r - r_zero_point) * r_scale                  only with a residual; two roundings, no fused multiply-add
+//! f = max(f, f * slope)                                    only Leaky
 //! f = min(max(f, low - zero_point), high - zero_point)     in float, before converting
 //! q = zero_point + round_half_even(f)
-//! q = table[q + 128]                                       only with a table
+//! q = table[q + 128]                                       only Table
 //! ```
 //!
-//! The clamp comes before the conversion because x86 turns an overflow into the smallest integer and Arm saturates. Scales
-//! are finite and normal. `|acc| > 2^24` only rounds. Source: knowledge of TensorFlow Lite's `_fp32_` requantisation as
-//! XNNPACK defines it, with the zero point added after rounding.
+//! The clamp comes before the conversion because x86 turns an overflow into the smallest integer and Arm saturates; its
+//! bounds are integers, so a clamp of saturated integers after it gives the same. Scales are finite and normal.
+//! `|acc| > 2^24` only rounds. Source: knowledge of TensorFlow Lite's `_fp32_` requantisation as XNNPACK defines it, with
+//! the zero point added after rounding.
+//!
+//! **Bump** is the law of activations for which relu(x) - a(x) is even: SiLU, hard-swish, GELU. There a(x) is
+//! max(x, 0) - b(|x|) with a bump b that is small and gone a few units from 0 (SiLU: |x| / (1 + e^|x|), at most 0.2785),
+//! so a table of b is short, and nothing has to fit into 8 bits before the activation. In integers, with u = the real
+//! number that a step of p stands for:
+//!
+//! ```text
+//! p = saturate_i16(round_half_even(f32(acc) * scale[n]))       scale[n] = input scale * weight scale[n] / u
+//! i = (|p| + 2^index_shift / 2) >> index_shift                 a step of i is u * 2^index_shift
+//! y = max(p, 0) - (i < 64 ? table[i] : 0)                      table in units of u
+//! y = (y * gain[n] + 2^14) >> 15                               gain[n] = u / output scale[n] * 2^(fraction + 15)
+//! y = saturate_i16(y + (zero_point << fraction) + (2^fraction >> 1)) >> fraction
+//! q = min(max(y, low), high)
+//! ```
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -42,14 +58,39 @@ pub struct Requantize<'a> {
     pub scale: &'a [f32],
     /// The result's q of real 0, -128..=127.
     pub zero_point: i32,
-    /// Smallest result before the table.
+    /// Smallest result; with a table, smallest before it.
     pub low: i8,
-    /// Largest result before the table.
+    /// Largest result; with a table, largest before it.
     pub high: i8,
-    /// Maps q to the result at `q + 128`; for activations that are no clamp.
-    pub table: Option<&'a [i8; 256]>,
-    /// Added before the clamp.
+    /// What else happens to the result.
+    pub activation: Activation<'a>,
+    /// Added before the clamp; only with [`Activation::Clamp`] and [`Activation::Table`].
     pub residual: Option<Residual<'a>>,
+}
+
+/// The forms of the law. `low` and `high` hold in each.
+#[derive(Clone, Copy, Debug)]
+pub enum Activation<'a> {
+    /// None, ReLU, ReLU6: the bounds are all.
+    Clamp,
+    /// The identity above 0 and a slope below.
+    Leaky {
+        /// 0 < slope < 1.
+        slope: f32,
+    },
+    /// A bump below the ramp, e.g. SiLU; see the module.
+    Bump {
+        /// From |p| to the table's index, 1..=8.
+        index_shift: u32,
+        /// b in units of u.
+        table: &'a [u8; 64],
+        /// Bits behind the point before the last shift, 0..=8.
+        fraction: u32,
+        /// `[N padded to 8]` (depthwise: to 16), positive.
+        gain: &'a [i16],
+    },
+    /// Any other function of the clamped result: maps q to the result at `q + 128`.
+    Table(&'a [i8; 256]),
 }
 
 /// Where the results of a convolution go. Only the first N of each row are written.
@@ -102,15 +143,27 @@ impl Grid<'_> {
 }
 
 impl<'a> Requantize<'a> {
+    /// The law from the clamp on; not for [`Activation::Bump`].
     pub(crate) const fn grid(&self) -> Grid<'a> {
-        Grid { zero_point: self.zero_point, low: self.low, high: self.high, table: self.table }
+        let table = if let Activation::Table(table) = self.activation { Some(table) } else { None };
+        Grid { zero_point: self.zero_point, low: self.low, high: self.high, table }
     }
 
     /// Panics unless the slices hold `rows` rows of `n` results.
     pub(crate) fn check(&self, rows: usize, n: usize, n_padded: usize) {
         self.grid().check();
         assert!(self.scale.len() >= n_padded, "{} scales for {n_padded} channels", self.scale.len());
+        match self.activation {
+            Activation::Clamp | Activation::Table(_) => {}
+            Activation::Leaky { slope } => assert!(0.0 < slope && slope < 1.0, "a slope of {slope}"),
+            Activation::Bump { index_shift, fraction, gain, .. } => {
+                assert!((1..=8).contains(&index_shift) && fraction <= 8, "shifts {index_shift}, {fraction}");
+                assert!(gain.len() >= n_padded, "{} gains for {n_padded} channels", gain.len());
+            }
+        }
         if let Some(residual) = self.residual {
+            let before = matches!(self.activation, Activation::Clamp | Activation::Table(_));
+            assert!(before, "a residual is added before a clamp, not before {:?}", self.activation);
             check_rows("residual", residual.data.len(), residual.stride, rows, n);
         }
     }

@@ -1,13 +1,15 @@
 //! The law on NEON, eight channels at a time.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int32x4_t, vaddq_f32, vaddq_s32, vcombine_s16, vcvtnq_s32_f32, vcvtq_f32_s32, vdupq_n_f32,
-    vdupq_n_s32, vget_high_s16, vget_low_s16, vmaxq_f32, vminq_f32, vmovl_s8, vmovl_s16, vmulq_f32, vqmovn_s16,
-    vqmovn_s32, vsubq_s32,
+    float32x4_t, int8x8_t, int16x8_t, int32x4_t, uint8x16x4_t, vabsq_s16, vaddq_f32, vaddq_s32, vcombine_s16,
+    vcvtnq_s32_f32, vcvtq_f32_s32, vdup_n_s8, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vget_high_s16, vget_low_s16,
+    vmax_s8, vmaxq_f32, vmaxq_s16, vmin_s8, vminq_f32, vmovl_s8, vmovl_s16, vmulq_f32, vmulq_n_f32, vqaddq_s16,
+    vqmovn_s16, vqmovn_s32, vqmovn_u16, vqrdmulhq_s16, vqtbl4_u8, vreinterpretq_s16_u16, vreinterpretq_u16_s16,
+    vrshlq_u16, vshlq_s16, vsubq_s32, vsubw_u8,
 };
 
-use super::{Grid, Output, Requantize};
-use crate::arm::{load_f32x4, load_i8x8, load_i32x4, store_f32x4, store_i8x8};
+use super::{Activation, Grid, Output, Requantize};
+use crate::arm::{load_f32x4, load_i8x8, load_i16x8, load_i32x4, load_u8x64, store_f32x4, store_i8x8};
 
 /// Splits `n..n + 8` of a slice into two registers' worth.
 #[inline]
@@ -72,7 +74,7 @@ pub(crate) fn centred(q: &[i8; 8], zero_point: int32x4_t) -> [float32x4_t; 2] {
 pub(crate) struct Requantizer<'a> {
     n: usize,
     count: usize,
-    /// All eight channels, no residual, no table.
+    /// All eight channels, no residual, a clamp and nothing else.
     plain: bool,
     scale: [float32x4_t; 2],
     quantizer: Quantizer<'a>,
@@ -86,7 +88,7 @@ impl<'a> Requantizer<'a> {
         Self {
             n,
             count,
-            plain: count == 8 && requantize.residual.is_none() && requantize.table.is_none(),
+            plain: count == 8 && requantize.residual.is_none() && matches!(requantize.activation, Activation::Clamp),
             scale: halves(requantize.scale, n).map(|half| load_f32x4(half)),
             quantizer: Quantizer::new(&requantize.grid()),
             requantize: *requantize,
@@ -105,8 +107,8 @@ impl<'a> Requantizer<'a> {
         }
     }
 
-    /// With a residual, a table, or fewer than eight channels. A function of its own, so that the other case is short
-    /// enough to stand in each kernel's loop.
+    /// With a residual, an activation, or fewer than eight channels. A function of its own, so that the other case is
+    /// short enough to stand in each kernel's loop.
     #[inline(never)]
     #[target_feature(enable = "neon")]
     fn store_other(&self, mut values: [float32x4_t; 2], row: usize, target: &mut [i8]) {
@@ -119,8 +121,44 @@ impl<'a> Requantizer<'a> {
             values = [0, 1].map(|half| vaddq_f32(values[half], vmulq_f32(addends[half], scale)));
         }
         let mut results = [0; 8];
-        self.quantizer.store(values, &mut results);
+        match self.requantize.activation {
+            Activation::Clamp | Activation::Table(_) => self.quantizer.store(values, &mut results),
+            Activation::Leaky { slope } => {
+                let values = [0, 1].map(|half| vmaxq_f32(values[half], vmulq_n_f32(values[half], slope)));
+                self.quantizer.store(values, &mut results);
+            }
+            Activation::Bump { index_shift, table, fraction, gain } => {
+                let gain = load_i16x8(gain[self.n..].first_chunk().expect("gains are padded to 8"));
+                store_i8x8(&mut results, self.bump(values, index_shift, load_u8x64(table), fraction, gain));
+            }
+        }
         target[..self.count].copy_from_slice(&results[..self.count]);
+    }
+}
+
+impl Requantizer<'_> {
+    /// [`Activation::Bump`].
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn bump(
+        &self,
+        values: [float32x4_t; 2],
+        index_shift: u32,
+        table: uint8x16x4_t,
+        fraction: u32,
+        gain: int16x8_t,
+    ) -> int8x8_t {
+        let [a, b] = values.map(|value| vqmovn_s32(vcvtnq_s32_f32(value)));
+        let p = vcombine_s16(a, b);
+        let left = |shift: u32| vdupq_n_s16(-(shift as i16));
+        let index = vrshlq_u16(vreinterpretq_u16_s16(vabsq_s16(p)), left(index_shift));
+        let bump = vqtbl4_u8(table, vqmovn_u16(index));
+        let ramp = vreinterpretq_u16_s16(vmaxq_s16(p, vdupq_n_s16(0)));
+        let y = vqrdmulhq_s16(vreinterpretq_s16_u16(vsubw_u8(ramp, bump)), gain);
+        let Requantize { zero_point, low, high, .. } = self.requantize;
+        let offset = (zero_point << fraction) + ((1 << fraction) >> 1);
+        let y = vshlq_s16(vqaddq_s16(y, vdupq_n_s16(offset as i16)), left(fraction));
+        vmin_s8(vmax_s8(vqmovn_s16(y), vdup_n_s8(low)), vdup_n_s8(high))
     }
 }
 

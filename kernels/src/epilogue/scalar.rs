@@ -1,6 +1,6 @@
 //! The law, one value at a time.
 
-use super::{Grid, Output, Requantize};
+use super::{Activation, Grid, Output, Requantize};
 
 impl Grid<'_> {
     /// The law from the clamp on.
@@ -19,7 +19,19 @@ impl Requantize<'_> {
             let r = i32::from(residual.data[row * residual.stride + n]) - residual.zero_point;
             value += r as f32 * residual.scale;
         }
-        self.grid().quantize(value)
+        match self.activation {
+            Activation::Clamp | Activation::Table(_) => self.grid().quantize(value),
+            Activation::Leaky { slope } => self.grid().quantize(value.max(value * slope)),
+            Activation::Bump { index_shift, table, fraction, gain } => {
+                let p = (value.round_ties_even() as i32).clamp(-32768, 32767);
+                let index = (p.abs() + (1 << index_shift) / 2) >> index_shift;
+                let y = p.max(0) - table.get(index as usize).map_or(0, |&b| i32::from(b));
+                let y = (y * i32::from(gain[n]) + (1 << 14)) >> 15;
+                let y = y + (self.zero_point << fraction) + ((1 << fraction) >> 1);
+                let y = y.clamp(-32768, 32767) >> fraction;
+                y.clamp(i32::from(self.low), i32::from(self.high)) as i8
+            }
+        }
     }
 }
 

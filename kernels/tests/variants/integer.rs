@@ -2,7 +2,7 @@
 
 use clawdbot_kernels::conv::{self, pack};
 use clawdbot_kernels::depthwise::{self, Depthwise};
-use clawdbot_kernels::epilogue::{Output, Requantize, Residual};
+use clawdbot_kernels::epilogue::{Activation, Output, Requantize, Residual};
 use clawdbot_kernels::gemm::{self, Gemm};
 use clawdbot_kernels::geometry::Geometry;
 use clawdbot_kernels::isa::Variant;
@@ -18,6 +18,8 @@ const CANARY: i8 = 0x5a;
 struct Surroundings {
     kind: usize,
     rows: usize,
+    /// Elements of the first row before the first result: a slice of a wider row may begin anywhere.
+    offset: usize,
     stride: usize,
     bias: Guarded<i32>,
     column_sums: Guarded<i32>,
@@ -25,36 +27,45 @@ struct Surroundings {
     residual: Guarded<i8>,
     residual_stride: usize,
     table: [i8; 256],
+    bump: [u8; 64],
+    shifts: [u32; 2],
+    gain: Guarded<i16>,
     zero_points: [i32; 2],
     bounds: [i8; 2],
 }
 
 impl Surroundings {
-    /// Kinds of output: I8; with table; with residual; with both; F32.
-    const KINDS: usize = 5;
+    /// Kinds of output: I8; with table; with residual; with both; leaky; bump; F32.
+    const KINDS: usize = 7;
+    const F32: usize = 6;
 
     fn new(source: &mut Source, kind: usize, rows: usize, n: usize, padding: usize, edge: Edge) -> Self {
         let padded = n.next_multiple_of(padding);
         let (stride, residual_stride) = (n + source.below(3) * 5, n + source.below(2) * 3);
         let length = |stride: usize| if rows == 0 { 0 } else { (rows - 1) * stride + n };
         let full = source.below(2) == 0;
+        let bump: Vec<i8> = source.activations(64);
         Self {
             kind,
             rows,
+            offset: source.below(3) * 7,
             stride,
             bias: Guarded::new(&source.integers(padded, 1 << 14), edge),
             column_sums: Guarded::new(&vec![0; padded], edge),
-            scale: Guarded::new(&source.scales(padded, 15), edge),
+            scale: Guarded::new(&source.scales(padded, if kind == 5 { 5 } else { 15 }), edge),
             residual: Guarded::new(&source.activations(length(residual_stride)), edge),
             residual_stride,
             table: source.table(),
+            bump: std::array::from_fn(|index| bump[index] as u8),
+            shifts: [1 + source.below(8) as u32, source.below(9) as u32],
+            gain: Guarded::new(&source.gains(padded), edge),
             zero_points: [source.below(256) as i32 - 128, source.below(256) as i32 - 128],
             bounds: if full { [-128, 127] } else { [-90, 100] },
         }
     }
 
     const fn length(&self, n: usize) -> usize {
-        if self.rows == 0 { 0 } else { (self.rows - 1) * self.stride + n }
+        self.offset + if self.rows == 0 { 0 } else { (self.rows - 1) * self.stride + n }
     }
 
     fn requantize(&self) -> Requantize<'_> {
@@ -69,21 +80,29 @@ impl Surroundings {
             zero_point: self.zero_points[0],
             low: self.bounds[0],
             high: self.bounds[1],
-            table: matches!(self.kind, 1 | 3).then_some(&self.table),
+            activation: match self.kind {
+                1 | 3 => Activation::Table(&self.table),
+                4 => Activation::Leaky { slope: 0.1 },
+                5 => {
+                    let [index_shift, fraction] = self.shifts;
+                    Activation::Bump { index_shift, table: &self.bump, fraction, gain: &self.gain }
+                }
+                _ => Activation::Clamp,
+            },
             residual: matches!(self.kind, 2 | 3).then_some(residual),
         }
     }
 
     /// Runs `kernel` into guarded memory and answers the bits of all of it, what lies between the rows too.
     fn results(&self, n: usize, edge: Edge, kernel: impl FnOnce(Output<'_>)) -> Vec<u32> {
-        if self.kind < 4 {
+        if self.kind < Self::F32 {
             let mut data = Guarded::new(&vec![CANARY; self.length(n)], edge);
-            kernel(Output::I8 { data: &mut data, stride: self.stride, requantize: self.requantize() });
+            kernel(Output::I8 { data: &mut data[self.offset..], stride: self.stride, requantize: self.requantize() });
             data.iter().map(|&q| q as u32).collect()
         } else {
             let mut data = Guarded::new(&vec![f32::from(CANARY); self.length(n)], edge);
             let (low, high) = if self.bounds[0] == -128 { (f32::NEG_INFINITY, f32::INFINITY) } else { (-1.5, 6.0) };
-            kernel(Output::F32 { data: &mut data, stride: self.stride, scale: &self.scale, low, high });
+            kernel(Output::F32 { data: &mut data[self.offset..], stride: self.stride, scale: &self.scale, low, high });
             data.iter().map(|value| value.to_bits()).collect()
         }
     }
@@ -208,12 +227,12 @@ pub(crate) fn depthwise(tally: &mut Tally) {
                 let weights = depthwise::pack::pack(&source.weights(taps * channels), taps, channels);
                 let weights = Guarded::new(&weights, edge);
                 let pixels = rows.len() * geometry.output_width;
-                let around = Surroundings::new(&mut source, seed % 4, pixels, channels, 16, edge);
+                let around = Surroundings::new(&mut source, seed % Surroundings::F32, pixels, channels, 16, edge);
                 let depthwise =
                     Depthwise { weights: &weights, bias: &around.bias, pad_value: source.activations(1)[0] };
                 let run = |variant: &Variant<depthwise::DepthwiseI8>| {
                     around.results(channels, edge, |output| {
-                        let Output::I8 { data, stride, requantize } = output else { unreachable!("kinds 0 to 3") };
+                        let Output::I8 { data, stride, requantize } = output else { unreachable!("kinds of I8") };
                         let (rows, input, depthwise) = (rows.clone(), &*input, &depthwise);
                         variant.run(depthwise::Task {
                             geometry,

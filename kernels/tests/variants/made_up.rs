@@ -57,6 +57,16 @@ impl Source {
         (0..count).map(|_| one()).collect()
     }
 
+    /// Positive multipliers with 15 bits behind the point, one in four the largest or the smallest.
+    pub(crate) fn gains(&mut self, count: usize) -> Vec<i16> {
+        let mut one = || match self.next() % 8 {
+            0 => i16::MAX,
+            1 => 1,
+            _ => (self.next() % 0x7fff) as i16 + 1,
+        };
+        (0..count).map(|_| one()).collect()
+    }
+
     /// A table with no pattern.
     pub(crate) fn table(&mut self) -> [i8; 256] {
         std::array::from_fn(|_| self.next() as i8)

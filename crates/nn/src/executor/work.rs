@@ -8,7 +8,7 @@ use clawdbot_kernels::conv_f16::{self, ConvF16, conv_f16};
 use clawdbot_kernels::depthwise::{self, Depthwise, depthwise};
 use clawdbot_kernels::depthwise_f16::{self, DepthwiseF16, depthwise_f16};
 use clawdbot_kernels::dequantize::{self, dequantize};
-use clawdbot_kernels::epilogue::{Output, Requantize, Residual};
+use clawdbot_kernels::epilogue::{Activation, Output, Requantize, Residual};
 use clawdbot_kernels::gemm::{Gemm, gemm};
 use clawdbot_kernels::geometry::Geometry;
 use clawdbot_kernels::isa::Isa;
@@ -295,7 +295,8 @@ impl Epilogue {
             Residual { data, stride, scale: residual.scale, zero_point: residual.zero_point }
         });
         let Self { zero_point, low, high, .. } = *self;
-        Requantize { scale, zero_point, low, high, table: self.table(context), residual }
+        let activation = self.table(context).map_or(Activation::Clamp, Activation::Table);
+        Requantize { scale, zero_point, low, high, activation, residual }
     }
 }
 
