@@ -1,9 +1,11 @@
 //! What a network's values hold over a set of inputs: extremes, means and histograms, and the grids chosen from them.
 
+mod grids;
 mod histogram;
 #[cfg(test)]
 mod tests;
 
+pub use grids::choose_grids;
 pub use histogram::Histogram;
 
 use crate::quantize::Grid;

@@ -8,14 +8,13 @@ use clawdbot_nn::metadata::{Origin, PictureInput, Vision};
 use clawdbot_nn::program;
 use sha2::{Digest, Sha256};
 
-use crate::calibrate::Observation;
+use crate::calibrate::{Observation, choose_grids};
 use crate::importers::{self, Format, ImportError};
-use crate::lower::{
-    InputForm, LowerError, Lowered, Plan, Precision, ValueGrids, has_int8, lower, operator_name, quantize_layers,
-};
+use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, has_int8, lower, operator_name};
 use crate::moments::Moments;
 use crate::network::{Compute, Network, RunError, Sample};
 use crate::normalise::{self, NormaliseError};
+use crate::quantize::{ValueGrid, quantize_layers};
 use crate::recipe::{self, Recipe, RecipeError, Wishes, ssd};
 use crate::report::{LayerReport, OutputReport, Report};
 use crate::sensitivity::{SensitivityError, Subject, Unit, multiplications, worst};
@@ -205,7 +204,7 @@ impl Draft {
     /// When a layer has no float form.
     pub fn lower_float(&self) -> Result<Lowered, LowerError> {
         let precision = vec![Precision::F16; self.graph.nodes.len()];
-        lower(&self.graph, &Plan { precision, grids: &BTreeMap::new(), weights: &BTreeMap::new(), input: self.input })
+        lower(&self.graph, &Plan { precision, grids: &BTreeMap::new(), layers: &BTreeMap::new(), input: self.input })
     }
 
     /// Quantises. `inputs` gives calibration inputs by number until there are no more; the first few are asked for again.
@@ -231,11 +230,11 @@ impl Draft {
         }
         let samples: Vec<Sample> = (0..measured.inputs.min(MEASURED_INPUTS_MAX)).map_while(&mut *inputs).collect();
         let exact = samples.iter().map(|sample| network.run(sample)).collect::<Result<Vec<_>, _>>()?;
-        let grids = std::mem::take(&mut measured.grids);
-        let weights = quantize_layers(&self.graph, &grids, &std::mem::take(&mut measured.moments));
+        let grids = choose_grids(&self.graph, &measured.seen);
+        let layers = quantize_layers(&self.graph, &grids, &measured.seen, &std::mem::take(&mut measured.moments));
         let (graph, input) = (&self.graph, self.input);
         let subject =
-            Subject { graph, grids: &grids, weights: &weights, input, compute, samples: &samples, exact: &exact };
+            Subject { graph, grids: &grids, layers: &layers, input, compute, samples: &samples, exact: &exact };
         let mut precision = vec![Precision::Int8; graph.nodes.len()];
         measured.output_noise = subject.noise(&precision)?;
         if probe || target == Target::Mixed {
@@ -246,7 +245,7 @@ impl Draft {
         if target == Target::Mixed {
             (precision, measured.output_noise) = subject.choose(measured.output_noise, &measured.units, snr_db_min)?;
         }
-        let plan = Plan { precision: precision.clone(), grids: &grids, weights: &weights, input };
+        let plan = Plan { precision: precision.clone(), grids: &grids, layers: &layers, input };
         let lowered = lower(graph, &plan)?;
         measured.layers =
             self.layer_noise((&mut network, &float), (&mut Network::new(&lowered, compute)?, &lowered), &samples)?;
@@ -279,10 +278,8 @@ impl Draft {
             count += 1;
             progress(Progress::Calibrated(count));
         }
-        let grids = seen.iter().map(|(&value, seen)| (value, ValueGrids::from_observation(seen))).collect();
-        let ranges = seen.iter().map(|(&value, seen)| (value, seen.range())).collect();
         let moments = moments.into_iter().filter_map(|(node, moments)| Some((node, moments?))).collect();
-        Ok(Measured { inputs: count, grids, ranges, moments, ..Measured::default() })
+        Ok(Measured { inputs: count, seen, moments, ..Measured::default() })
     }
 
     /// Takes a value into the moments of every layer that reads it.
@@ -344,8 +341,7 @@ impl Draft {
 
     fn conclude(&self, target: Target, lowered: Lowered, precision: &[Precision], measured: Measured) -> Conversion {
         let decibels = |noise: f64| Some(-10.0 * noise.log10()).filter(|decibels| decibels.is_finite());
-        let alone =
-            |index| measured.units.iter().find(|unit| unit.nodes.contains(&index)).map(|unit| worst(&unit.noise));
+        let alone = |index| measured.units.iter().find(|unit| unit.node == index).map(|unit| worst(&unit.noise));
         let layer = |(index, node): (usize, &clawdbot_nn::graph::Node)| LayerReport {
             name: node.name.clone(),
             operator: operator_name(&node.op),
@@ -353,11 +349,12 @@ impl Draft {
             multiplications: multiplications(&self.graph, node),
             alone_snr_db: alone(index).and_then(decibels),
             result_snr_db: measured.layers.get(index).copied().and_then(decibels),
-            seen: measured.ranges.get(&node.output).map(|&(low, high)| [low, high]),
-            range: lowered.quantized.get(&node.output).and_then(|_| measured.grids.get(&node.output)).map(|grids| {
-                let (low, high) = grids.whole.range();
-                [low, high]
-            }),
+            seen: measured.seen.get(&node.output).map(|seen| <[f32; 2]>::from(seen.range())),
+            range: lowered
+                .quantized
+                .get(&node.output)
+                .and_then(|_| measured.grids.get(&node.output))
+                .map(|grid| grid.range().into()),
         };
         let counted = |node: &clawdbot_nn::graph::Node| !matches!(node.op, Op::Reshape | Op::Concatenate { .. });
         let layers = self.graph.nodes.iter().enumerate().filter(|(_, node)| counted(node)).map(layer).collect();
@@ -386,8 +383,8 @@ impl Draft {
 struct Measured {
     inputs: usize,
     samples: usize,
-    grids: BTreeMap<ValueId, ValueGrids>,
-    ranges: BTreeMap<ValueId, (f32, f32)>,
+    grids: BTreeMap<ValueId, ValueGrid>,
+    seen: BTreeMap<ValueId, Observation>,
     moments: BTreeMap<usize, Moments>,
     units: Vec<Unit>,
     output_noise: Vec<f64>,

@@ -14,9 +14,7 @@ use clawdbot_nn::model::PackedTensors;
 use clawdbot_nn::program::{self, Program, Step};
 use clawdbot_nn::tensor::{DataType, ShapeMismatch};
 
-use crate::calibrate::Observation;
-use crate::moments::Moments;
-use crate::quantize::{Arrangement, ChannelWeights, Grid, quantize_weights};
+use crate::quantize::{QuantizedLayer, ValueGrid};
 
 /// How a node is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -37,42 +35,16 @@ pub enum InputForm {
     Float,
 }
 
-/// What is known of a value for INT8.
-#[derive(Clone, Debug)]
-pub struct ValueGrids {
-    /// One for the whole value.
-    pub whole: Grid,
-    /// A scale a channel and the zero point, for values that only depthwise convolutions read.
-    pub channels: Option<(Vec<f32>, i32)>,
-    /// Mean of each channel.
-    pub mean: Vec<f64>,
-    /// Mean square of each channel.
-    pub mean_square: Vec<f64>,
-}
-
-impl ValueGrids {
-    /// What follows from what was seen.
-    #[must_use]
-    pub fn from_observation(observation: &Observation) -> Self {
-        let channels = 0..observation.channels.len();
-        Self {
-            whole: observation.grid(),
-            channels: observation.channel_grids(),
-            mean: channels.clone().map(|channel| observation.mean(channel)).collect(),
-            mean_square: channels.map(|channel| observation.mean_square(channel)).collect(),
-        }
-    }
-}
-
 /// Everything that lowering decides by.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     /// One for each node of the graph.
     pub precision: Vec<Precision>,
-    /// For every value that an INT8 node reads or writes.
-    pub grids: &'a BTreeMap<ValueId, ValueGrids>,
-    /// For the weights of every node that is lowered to INT8; see [`quantize_layers`].
-    pub weights: &'a BTreeMap<ValueId, ChannelWeights>,
+    /// For every value that an INT8 node reads or writes. Lowering takes each as it stands: whoever chose it knows what the
+    /// value's readers can do with a scale a channel.
+    pub grids: &'a BTreeMap<ValueId, ValueGrid>,
+    /// For every node with weights that is lowered to INT8, by its index; see [`crate::quantize::quantize_layers`].
+    pub layers: &'a BTreeMap<usize, QuantizedLayer>,
     /// How the network's input arrives.
     pub input: InputForm,
 }
@@ -165,41 +137,6 @@ pub fn has_int8(graph: &Graph, node: &Node) -> bool {
     }
 }
 
-/// Quantises the weights of every layer that has an INT8 form, by the constant that holds them: slow, and the same for
-/// every choice of precisions. `moments` of a node's input, where there are any, make its rounding better.
-#[must_use]
-pub fn quantize_layers(
-    graph: &Graph,
-    grids: &BTreeMap<ValueId, ValueGrids>,
-    moments: &BTreeMap<usize, Moments>,
-) -> BTreeMap<ValueId, ChannelWeights> {
-    let mut layers = BTreeMap::new();
-    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| has_int8(graph, node)) {
-        let Some(arrangement) = arrangement(&node.op) else { continue };
-        let constants = [1, 2].map(|input| graph.constants.get(&node.inputs[input]).and_then(|tensor| tensor.as_f32()));
-        let [Some(weights), Some(bias)] = constants else { continue };
-        let seen = grids.get(&node.inputs[0]);
-        let importance = |n: usize, k: usize| {
-            seen.map_or(1.0, |seen| seen.mean_square[arrangement.channel(n, k, seen.mean_square.len())].max(1e-12))
-        };
-        let mut layer = quantize_weights(weights, bias.len(), arrangement, importance);
-        if let Some(moments) = moments.get(&index) {
-            layer.compensate(weights, arrangement, moments);
-        }
-        layers.insert(node.inputs[1], layer);
-    }
-    layers
-}
-
-/// How a layer's weights stand; `None` for a node without weights.
-const fn arrangement(op: &Op) -> Option<Arrangement> {
-    match op {
-        Op::Convolution { .. } => Some(Arrangement::ChannelFirst),
-        Op::DepthwiseConvolution { .. } => Some(Arrangement::ChannelLast),
-        _ => None,
-    }
-}
-
 /// Lowers `graph`; nodes without an INT8 form are computed in floats whatever the plan says.
 ///
 /// # Errors
@@ -224,7 +161,7 @@ pub fn lower(graph: &Graph, plan: &Plan<'_>) -> Result<Lowered, LowerError> {
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         match lowering.precision(index) {
-            Precision::Int8 => lowering.int8(node)?,
+            Precision::Int8 => lowering.int8(index)?,
             Precision::F16 => lowering.float(node)?,
         }
     }
@@ -246,7 +183,7 @@ impl<'a> Lowering<'a> {
         if has_int8(self.graph, &self.graph.nodes[node]) { self.plan.precision[node] } else { Precision::F16 }
     }
 
-    fn grids(&self, value: ValueId) -> Result<&'a ValueGrids, LowerError> {
+    fn grid(&self, value: ValueId) -> Result<&'a ValueGrid, LowerError> {
         let name = || self.graph.values[value.0].name.clone();
         self.plan.grids.get(&value).ok_or_else(|| LowerError::NotCalibrated { value: name() })
     }
@@ -263,15 +200,6 @@ impl<'a> Lowering<'a> {
 
     fn has_int8_reader(&self, value: ValueId) -> bool {
         self.readers(value).any(|node| self.precision(node) == Precision::Int8)
-    }
-
-    /// Whether INT8 depthwise convolutions, which may have an input scale a channel, are a value's only readers.
-    fn only_depthwise_reads(&self, value: ValueId) -> bool {
-        let depthwise = |node: usize| {
-            matches!(self.graph.nodes[node].op, Op::DepthwiseConvolution { .. })
-                && self.precision(node) == Precision::Int8
-        };
-        !self.graph.outputs.contains(&value) && self.readers(value).all(depthwise)
     }
 
     /// A program value for a value of the graph; `suffix` tells twins apart.
@@ -320,8 +248,8 @@ impl<'a> Lowering<'a> {
             return Ok(id);
         }
         let Some(&from) = self.result.floats.get(&value) else { return Err(self.unknown(value)) };
-        let grid = self.grids(value)?.whole;
-        let id = self.new_value(value, " (int8)", DataType::I8, vec![grid.scale], grid.zero_point);
+        let grid = self.grid(value)?;
+        let id = self.new_value(value, " (int8)", DataType::I8, grid.scales.clone(), grid.zero_point);
         let name = format!("{} quantize", self.graph.values[value.0].name);
         self.step(name, program::Op::Quantize, vec![from], id);
         Ok(id)

@@ -1,7 +1,10 @@
 //! From reals to steps: the grids of activations and the symmetric per-channel weights.
 
+mod layers;
 #[cfg(test)]
 mod tests;
+
+pub use layers::{QuantizedLayer, arrangement, quantize_layers};
 
 use crate::moments::Moments;
 
@@ -49,6 +52,42 @@ impl Grid {
     pub fn range(&self) -> (f32, f32) {
         let real = |q: i32| (f64::from(self.scale) * f64::from(q - self.zero_point)) as f32;
         (real(-128), real(127))
+    }
+}
+
+/// How a value lies on the steps of an I8: element r of channel c is scale(c) * (q - `zero_point`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueGrid {
+    /// One for the value, or one a channel; positive normal numbers.
+    pub scales: Vec<f32>,
+    /// The q of real 0 in every channel; -128..=127.
+    pub zero_point: i32,
+}
+
+impl ValueGrid {
+    /// The scale of channel `c`.
+    #[must_use]
+    pub fn scale(&self, c: usize) -> f32 {
+        if let [scale] = self.scales[..] { scale } else { self.scales[c] }
+    }
+
+    /// Channel `c`'s own grid.
+    #[must_use]
+    pub fn channel(&self, c: usize) -> Grid {
+        Grid { scale: self.scale(c), zero_point: self.zero_point }
+    }
+
+    /// The least and the greatest real that any channel reaches.
+    #[must_use]
+    pub fn range(&self) -> (f32, f32) {
+        let wider = |(low, high): (f32, f32), (less, more): (f32, f32)| (low.min(less), high.max(more));
+        (0..self.scales.len()).map(|c| self.channel(c).range()).fold((0.0, 0.0), wider)
+    }
+}
+
+impl From<Grid> for ValueGrid {
+    fn from(grid: Grid) -> Self {
+        Self { scales: vec![grid.scale], zero_point: grid.zero_point }
     }
 }
 
@@ -180,11 +219,4 @@ fn best_scale(channel: &[(f32, f64)]) -> Option<f32> {
         }
     }
     Some(best.0)
-}
-
-/// The weight scale, or a coarser one in whose steps (x `input_scale`) `bias` fits i32.
-#[must_use]
-pub fn scale_for_bias(weight_scale: f32, input_scale: f32, bias: f32) -> f32 {
-    let needed = f64::from(bias.abs()) / (f64::from(input_scale) * BIAS_STEPS_MAX);
-    if needed > f64::from(weight_scale) { (needed * 1.001) as f32 } else { weight_scale }
 }

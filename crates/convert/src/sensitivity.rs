@@ -4,17 +4,14 @@
 //! measured over a few pictures. (Leave-one-out from "all INT8" was tried: beneath the noise of all other layers the
 //! difference that one layer makes is mostly chance.) Noise of layers adds up nearly independently, so the units that are
 //! loudest for their cost go back to FP16, one after the other, until every output is as clean as asked.
-//!
-//! A unit is a layer; or a convolution with the depthwise one behind it, where a scale a channel lies between them, which
-//! only exists while both are INT8.
 
 use std::collections::BTreeMap;
 
 use clawdbot_nn::graph::{Graph, Op, ValueId};
 
-use crate::lower::{InputForm, LowerError, Plan, Precision, ValueGrids, has_int8, lower};
+use crate::lower::{InputForm, LowerError, Plan, Precision, has_int8, lower};
 use crate::network::{Compute, Network, RunError, Sample};
-use crate::quantize::ChannelWeights;
+use crate::quantize::{QuantizedLayer, ValueGrid};
 use crate::snr::NoiseMeter;
 
 /// The noise that `mixed` allows at the worst output, unless told otherwise.
@@ -40,9 +37,9 @@ pub struct Subject<'a> {
     /// After passes.
     pub graph: &'a Graph,
     /// From calibration.
-    pub grids: &'a BTreeMap<ValueId, ValueGrids>,
-    /// Of its layers.
-    pub weights: &'a BTreeMap<ValueId, ChannelWeights>,
+    pub grids: &'a BTreeMap<ValueId, ValueGrid>,
+    /// Of its nodes with weights.
+    pub layers: &'a BTreeMap<usize, QuantizedLayer>,
     /// How the input arrives.
     pub input: InputForm,
     /// What to compute with.
@@ -53,12 +50,12 @@ pub struct Subject<'a> {
     pub exact: &'a [Vec<Vec<f32>>],
 }
 
-/// Nodes that are judged together.
+/// A layer that was judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
-    /// Indices of nodes.
-    pub nodes: Vec<usize>,
-    /// Noise over signal at each output with only these nodes in INT8.
+    /// Index of the node.
+    pub node: usize,
+    /// Noise over signal at each output with only this node in INT8.
     pub noise: Vec<f64>,
 }
 
@@ -68,7 +65,7 @@ impl Subject<'_> {
     /// # Errors
     /// When the program cannot be made or run.
     pub fn noise(&self, precision: &[Precision]) -> Result<Vec<f64>, SensitivityError> {
-        let plan = Plan { precision: precision.to_vec(), grids: self.grids, weights: self.weights, input: self.input };
+        let plan = Plan { precision: precision.to_vec(), grids: self.grids, layers: self.layers, input: self.input };
         let mut network = Network::new(&lower(self.graph, &plan)?, self.compute)?;
         let mut meters = vec![NoiseMeter::default(); self.graph.outputs.len()];
         for (sample, exact) in self.samples.iter().zip(self.exact) {
@@ -80,43 +77,20 @@ impl Subject<'_> {
         Ok(meters.iter().map(NoiseMeter::noise_to_signal).collect())
     }
 
-    /// The nodes with an INT8 form, in order, as they are judged together.
-    fn units(&self) -> Vec<Vec<usize>> {
-        let nodes = &self.graph.nodes;
-        let mut units: Vec<Vec<usize>> = Vec::new();
-        for index in (0..nodes.len()).filter(|&index| has_int8(self.graph, &nodes[index])) {
-            let input = nodes[index].inputs[0];
-            let producer = units.iter_mut().find(|unit| unit.iter().any(|&other| nodes[other].output == input));
-            match producer {
-                Some(unit) if self.has_channel_scales(input) => unit.push(index),
-                _ => units.push(vec![index]),
-            }
-        }
-        units
-    }
-
-    /// Whether a value has a scale a channel when everything is INT8.
-    fn has_channel_scales(&self, value: ValueId) -> bool {
-        let mut readers = self.graph.nodes.iter().filter(|node| node.inputs.contains(&value));
-        let scales = self.grids.get(&value).is_some_and(|grids| grids.channels.is_some());
-        let depthwise =
-            readers.all(|node| matches!(node.op, Op::DepthwiseConvolution { .. }) && has_int8(self.graph, node));
-        scales && depthwise && !self.graph.outputs.contains(&value)
-    }
-
     /// Quantises each unit alone. `progress` is told (done, of how many).
     ///
     /// # Errors
     /// When a program cannot be made or run.
     pub fn probe(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<Vec<Unit>, SensitivityError> {
-        let units = self.units();
+        let nodes = &self.graph.nodes;
+        let units: Vec<usize> = (0..nodes.len()).filter(|&index| has_int8(self.graph, &nodes[index])).collect();
         let total = units.len();
         let mut probed = Vec::with_capacity(total);
-        for nodes in units {
-            let mut precision = vec![Precision::F16; self.graph.nodes.len()];
-            nodes.iter().for_each(|&node| precision[node] = Precision::Int8);
+        for node in units {
+            let mut precision = vec![Precision::F16; nodes.len()];
+            precision[node] = Precision::Int8;
             let noise = self.noise(&precision)?;
-            probed.push(Unit { nodes, noise });
+            probed.push(Unit { node, noise });
             progress(probed.len(), total);
         }
         Ok(probed)
@@ -137,10 +111,7 @@ impl Subject<'_> {
         let allowed = 10.0_f64.powf(-snr_db_min / 10.0);
         let nodes = &self.graph.nodes;
         let total: f64 = nodes.iter().map(|node| multiplications(self.graph, node)).sum();
-        let cost = |unit: &Unit| {
-            let own: f64 = unit.nodes.iter().map(|&node| multiplications(self.graph, &nodes[node])).sum();
-            own / total.max(1.0) + SEAM_COST
-        };
+        let cost = |unit: &Unit| multiplications(self.graph, &nodes[unit.node]) / total.max(1.0) + SEAM_COST;
         let loudness = |unit: &Unit| worst(&unit.noise) / cost(unit);
         let mut order: Vec<&Unit> = units.iter().collect();
         order.sort_by(|a, b| loudness(b).total_cmp(&loudness(a)));
@@ -153,14 +124,14 @@ impl Subject<'_> {
             if share + cost(unit) > F16_SHARE_MAX {
                 continue;
             }
-            unit.nodes.iter().for_each(|&node| precision[node] = Precision::F16);
+            precision[unit.node] = Precision::F16;
             let trial = self.noise(&precision)?;
             // A unit that was loud alone may not be heard beneath the others.
             if worst(&trial) < worst(&noise) {
                 share += cost(unit);
                 noise = trial;
             } else {
-                unit.nodes.iter().for_each(|&node| precision[node] = Precision::Int8);
+                precision[unit.node] = Precision::Int8;
             }
         }
         Ok((precision, noise))

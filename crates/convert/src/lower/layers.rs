@@ -8,7 +8,7 @@ use clawdbot_nn::tensor::DataType;
 use half::f16;
 
 use super::{LowerError, Lowering, operator_name};
-use crate::quantize::{Arrangement, ChannelWeights, Grid, scale_for_bias};
+use crate::quantize::{Arrangement, Grid};
 
 /// The scales of a value of the program, as one for each of `channels`.
 fn channel_scales(value: &program::Value, channels: usize) -> Vec<f32> {
@@ -40,7 +40,8 @@ fn float_bounds(activation: Activation) -> (Option<f32>, Option<f32>) {
 
 impl Lowering<'_> {
     /// Appends an INT8 node.
-    pub(super) fn int8(&mut self, node: &Node) -> Result<(), LowerError> {
+    pub(super) fn int8(&mut self, index: usize) -> Result<(), LowerError> {
+        let node = &self.graph.nodes[index];
         let x = self.int8_value(node.inputs[0])?;
         match &node.op {
             Op::Convolution { window: view, activation, pad_value, residual } => {
@@ -51,7 +52,7 @@ impl Lowering<'_> {
                     && self.has_float_reader(node.output)
                     && !self.has_int8_reader(node.output);
                 let output = if floats { self.float_result(node.output) } else { self.int8_result(node.output)? };
-                let tensors = self.quantized_tensors(node, x, output, Arrangement::ChannelFirst)?;
+                let tensors = self.quantized_tensors(index, x, output, Arrangement::ChannelFirst)?;
                 let epilogue = epilogue(*activation, &self.result.program.values[output.0]);
                 let input = &self.result.program.values[x.0];
                 let pad_value = Grid { scale: input.scale[0], zero_point: input.zero_point }.step(*pad_value);
@@ -60,7 +61,7 @@ impl Lowering<'_> {
             }
             Op::DepthwiseConvolution { window: view, activation } => {
                 let output = self.int8_result(node.output)?;
-                let tensors = self.quantized_tensors(node, x, output, Arrangement::ChannelLast)?;
+                let tensors = self.quantized_tensors(index, x, output, Arrangement::ChannelLast)?;
                 let epilogue = epilogue(*activation, &self.result.program.values[output.0]);
                 let pad_value = Grid { scale: 1.0, zero_point: self.result.program.values[x.0].zero_point }.step(0.0);
                 let op = program::Op::DepthwiseI8 { window: window(view), pad_value, tensors, epilogue };
@@ -85,80 +86,47 @@ impl Lowering<'_> {
     }
 
     fn int8_result(&mut self, value: ValueId) -> Result<program::ValueId, LowerError> {
-        let grids = self.grids(value)?;
-        let whole = || (vec![grids.whole.scale], grids.whole.zero_point);
-        // What a depthwise convolution makes keeps one scale: the 1x1 convolutions behind it mix the channels.
-        let channels = grids.channels.clone().filter(|_| self.only_depthwise_reads(value));
-        let (scale, zero_point) = channels.unwrap_or_else(whole);
-        Ok(self.new_value(value, "", DataType::I8, scale, zero_point))
+        let grid = self.grid(value)?;
+        Ok(self.new_value(value, "", DataType::I8, grid.scales.clone(), grid.zero_point))
     }
 
-    /// Quantises and packs the weights of an INT8 layer; answers their names.
+    /// Packs the weights of INT8 node `index`; answers their names.
     fn quantized_tensors(
         &mut self,
-        node: &Node,
+        index: usize,
         x: program::ValueId,
         output: program::ValueId,
         arrangement: Arrangement,
     ) -> Result<QuantizedWeights, LowerError> {
-        let (weights, bias) = (self.constant(node, 1)?, self.constant(node, 2)?);
-        let n = bias.len();
+        let node = &self.graph.nodes[index];
+        let layer = self.plan.layers.get(&index);
+        let layer = layer.ok_or_else(|| LowerError::NotCalibrated { value: node.name.clone() })?;
         let values = &self.result.program.values;
-        let (input, result) = (values[x.0].clone(), values[output.0].clone());
-        let channels = input.channels();
-        let input_scales = channel_scales(&input, n.max(channels));
-        let quantized = self.plan.weights.get(&node.inputs[1]);
-        let mut quantized = quantized.cloned().ok_or_else(|| LowerError::NotCalibrated { value: node.name.clone() })?;
-        for (n, scale) in quantized.scale.iter_mut().enumerate() {
-            let fitting = scale_for_bias(*scale, input_scales[n], bias[n]);
-            if fitting > *scale {
-                *scale = fitting;
-                for place in arrangement.places(n, bias.len(), weights.len()) {
-                    let steps = f64::from(weights[place]) / f64::from(fitting);
-                    quantized.steps[place] = steps.round_ties_even().clamp(-127.0, 127.0) as i8;
-                }
-            }
-        }
-        let corrected: Vec<f64> =
-            bias.iter().zip(&quantized.shift).map(|(&bias, shift)| f64::from(bias) - shift).collect();
-        let output_scales = if result.data_type == DataType::I8 { channel_scales(&result, n) } else { vec![1.0; n] };
-        let made = Numbers { quantized: &quantized, bias: &corrected, input: &input_scales, output: &output_scales };
-        self.store_quantized(node, arrangement, channels, input.zero_point, &made)
-    }
-
-    fn store_quantized(
-        &mut self,
-        node: &Node,
-        arrangement: Arrangement,
-        channels: usize,
-        zero_point: i32,
-        numbers: &Numbers<'_>,
-    ) -> Result<QuantizedWeights, LowerError> {
-        let n = numbers.bias.len();
-        let steps = &numbers.quantized.steps;
-        let depth = steps.len() / n;
+        let (input, result) = (&values[x.0], &values[output.0]);
+        let (n, channels, zero_point) = (layer.bias.len(), input.channels(), input.zero_point);
+        let output_scales = if result.data_type == DataType::I8 { channel_scales(result, n) } else { vec![1.0; n] };
+        let depth = layer.steps.len() / n;
         let (sums, packed) = match arrangement {
             Arrangement::ChannelFirst => {
                 let (taps, stride) = (depth / channels, channel_stride(channels));
                 let k = gemm::pack::packed_k(taps, stride);
                 let shape = vec![n.div_ceil(8), k / 4, 8, 4];
-                let packed = gemm::pack::pack(steps, n, taps, channels, stride);
-                (gemm::pack::column_sums(steps, n), PackedTensor::from_i8(shape, &packed)?)
+                let packed = gemm::pack::pack(&layer.steps, n, taps, channels, stride);
+                (gemm::pack::column_sums(&layer.steps, n), PackedTensor::from_i8(shape, &packed)?)
             }
             Arrangement::ChannelLast => {
                 let shape = vec![depth, n.next_multiple_of(16)];
-                let packed = depthwise::pack::pack(steps, depth, n);
-                (depthwise::pack::column_sums(steps, n), PackedTensor::from_i8(shape, &packed)?)
+                let packed = depthwise::pack::pack(&layer.steps, depth, n);
+                (depthwise::pack::column_sums(&layer.steps, n), PackedTensor::from_i8(shape, &packed)?)
             }
         };
         let mut bias = vec![0_i32; sums.len()];
         let mut scale = vec![0.0_f32; sums.len()];
         for index in 0..n {
-            let step = f64::from(numbers.input[index]) * f64::from(numbers.quantized.scale[index]);
-            let steps = (numbers.bias[index] / step).round_ties_even();
-            // Saturating: `scale_for_bias` left room, and what still overflows the program's verification refuses.
+            let steps = (layer.bias[index] / layer.step[index]).round_ties_even();
+            // Saturating: `quantize_layers` left room, and what still overflows the program's verification refuses.
             bias[index] = (steps - f64::from(zero_point) * f64::from(sums[index])) as i32;
-            let multiplier = (step / f64::from(numbers.output[index])) as f32;
+            let multiplier = (layer.step[index] / f64::from(output_scales[index])) as f32;
             scale[index] = multiplier.max(f32::MIN_POSITIVE);
         }
         let names = QuantizedWeights {
@@ -269,14 +237,6 @@ impl Lowering<'_> {
         self.result.tensors.insert(names.1.clone(), PackedTensor::from_f32(vec![bias.len()], bias)?);
         Ok(names)
     }
-}
-
-/// What an INT8 layer's tensors are made of; all but `quantized.steps` one an output channel.
-struct Numbers<'a> {
-    quantized: &'a ChannelWeights,
-    bias: &'a [f64],
-    input: &'a [f32],
-    output: &'a [f32],
 }
 
 fn halves(node: &Node, weights: &[f32]) -> Result<Vec<u16>, LowerError> {

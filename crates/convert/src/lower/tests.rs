@@ -8,9 +8,11 @@ use clawdbot_nn::tensor::{Elements, Tensor};
 use clawdbot_nn::workers::Workers;
 
 use super::*;
+use crate::calibrate::{Observation, choose_grids};
 use crate::fixtures::{data, npz_f32};
 use crate::importers::tflite;
 use crate::network::{Compute, Network, Sample};
+use crate::quantize::quantize_layers;
 use crate::simplify::simplify;
 use crate::snr::NoiseMeter;
 
@@ -32,15 +34,15 @@ fn largest_difference(found: &[f32], wanted: &[f32]) -> f32 {
     found.iter().zip(wanted).map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f32::max)
 }
 
-/// Grids of every value from one run of the reference.
-fn grids(graph: &Graph, input: &Tensor) -> BTreeMap<ValueId, ValueGrids> {
+/// What one run of the reference shows of every value.
+fn seen(graph: &Graph, input: &Tensor) -> BTreeMap<ValueId, Observation> {
     let values = reference::run_all(graph, std::slice::from_ref(input)).unwrap();
-    let grids = values.iter().chain([(&graph.inputs[0], input)]).map(|(&value, tensor)| {
+    let seen = values.iter().chain([(&graph.inputs[0], input)]).map(|(&value, tensor)| {
         let mut seen = Observation::new(tensor.shape().last().copied().unwrap());
         seen.add(tensor.as_f32().unwrap());
-        (value, ValueGrids::from_observation(&seen))
+        (value, seen)
     });
-    grids.collect()
+    seen.collect()
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn a_float_program_agrees_with_pytorch() {
     let graph = simplify(graph);
     let nothing = BTreeMap::new();
     let precision = vec![Precision::F16; graph.nodes.len()];
-    let plan = Plan { precision, grids: &nothing, weights: &BTreeMap::new(), input: InputForm::Float };
+    let plan = Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float };
     let lowered = lower(&graph, &plan).unwrap();
     let outputs = Network::new(&lowered, &compute()).unwrap().run(&Sample::Floats(pixels)).unwrap();
     let difference = largest_difference(&outputs[0], &wanted);
@@ -75,13 +77,14 @@ fn int8_programs_are_close_to_pytorch_wherever_the_seams_lie() {
     let Some((graph, pixels, wanted)) = tiny("tiny/cnn_float32.tflite") else { return };
     let graph = simplify(graph);
     let input = Tensor::new(vec![1, 32, 32, 3], Elements::F32(pixels.clone())).unwrap();
-    let grids = grids(&graph, &input);
-    let weights = quantize_layers(&graph, &grids, &BTreeMap::new());
+    let seen = seen(&graph, &input);
+    let grids = choose_grids(&graph, &seen);
+    let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new());
     for pattern in [0_u32, 0b1010_1010_1010, 0b0101_0101_0101, 0b1100_1100_1100, 0b1110_0111_1110] {
         let half = |index: usize| pattern >> (index % 12) & 1 == 1;
         let choose = |index| if half(index) { Precision::F16 } else { Precision::Int8 };
         let precision = (0..graph.nodes.len()).map(choose).collect();
-        let plan = Plan { precision, grids: &grids, weights: &weights, input: InputForm::Float };
+        let plan = Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float };
         let lowered = lower(&graph, &plan).unwrap();
         let output = Network::new(&lowered, &compute()).unwrap().run(&Sample::Floats(pixels.clone())).unwrap();
         let mut meter = NoiseMeter::default();
@@ -95,11 +98,11 @@ fn a_layer_between_integers_and_floats_stays_exact() {
     let Some((graph, pixels, _)) = tiny("tiny/cnn_float32.tflite") else { return };
     let graph = simplify(graph);
     let input = Tensor::new(vec![1, 32, 32, 3], Elements::F32(pixels)).unwrap();
-    let grids = grids(&graph, &input);
-    let weights = quantize_layers(&graph, &grids, &BTreeMap::new());
+    let seen = seen(&graph, &input);
+    let grids = choose_grids(&graph, &seen);
+    let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new());
     let precision = vec![Precision::Int8; graph.nodes.len()];
-    let lowered =
-        lower(&graph, &Plan { precision, grids: &grids, weights: &weights, input: InputForm::Float }).unwrap();
+    let lowered = lower(&graph, &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float }).unwrap();
     // The last layer is read by floats only, so its accumulators are not requantised.
     let last = lowered.program.steps.iter().rev().find(|step| matches!(step.op, program::Op::ConvolutionI8 { .. }));
     assert_eq!(lowered.program.values[last.unwrap().output.0].data_type, DataType::F32);
@@ -113,7 +116,7 @@ fn values_that_were_not_calibrated_are_named() {
     let precision = vec![Precision::Int8; graph.nodes.len()];
     let graph = simplify(graph);
     let nothing = BTreeMap::new();
-    let plan = Plan { precision, grids: &nothing, weights: &BTreeMap::new(), input: InputForm::Float };
+    let plan = Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float };
     let message = lower(&graph, &plan).unwrap_err().to_string();
     assert!(message.contains("`x` was not calibrated"), "{message}");
 }
