@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Provenance, Request, Target};
+use clawdbot_convert::importers::Source;
 use clawdbot_convert::network::Compute;
 use clawdbot_convert::normalise::Normalisation;
 use clawdbot_convert::recipe::Wishes;
@@ -125,8 +126,9 @@ fn number(text: &str) -> Result<f32, String> {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let bytes = read(&arguments.input)?;
+    let source = Source { bytes: &bytes, folder: arguments.input.parent() };
     let draft =
-        Draft::open(&bytes, &provenance(arguments), &wishes(arguments)?).map_err(|error| failure(arguments, &error))?;
+        Draft::open(source, &provenance(arguments), &wishes(arguments)?).map_err(|error| failure(arguments, &error))?;
     let target = match arguments.precision {
         Precision::F16 => Target::F16,
         Precision::Int8 => Target::Int8,

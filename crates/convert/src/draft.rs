@@ -9,7 +9,7 @@ use clawdbot_nn::program;
 use sha2::{Digest, Sha256};
 
 use crate::calibrate::{Observation, choose_grids};
-use crate::importers::{self, Format, ImportError};
+use crate::importers::{self, Format, ImportError, Source};
 use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, has_int8, lower, operator_name};
 use crate::moments::Moments;
 use crate::network::{Compute, Network, RunError, Sample};
@@ -155,9 +155,9 @@ impl Draft {
     ///
     /// # Errors
     /// When the file is damaged or not supported, or a decision needs the user.
-    pub fn open(bytes: &[u8], provenance: &Provenance, wishes: &Wishes) -> Result<Self, ConvertError> {
-        let source_sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let imported = importers::import(bytes)?;
+    pub fn open(source: Source<'_>, provenance: &Provenance, wishes: &Wishes) -> Result<Self, ConvertError> {
+        let source_sha256: String = Sha256::digest(source.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let imported = importers::import(source)?;
         let recipe = recipe::decide(&imported.graph, &source_sha256, wishes)?;
         let mut graph = simplify(imported.graph);
         let mut input = InputForm::Float;

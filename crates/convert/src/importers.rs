@@ -6,6 +6,8 @@
 
 pub mod tflite;
 
+use std::path::Path;
+
 use clawdbot_nn::graph::Graph;
 
 /// A file format that can be imported.
@@ -54,6 +56,24 @@ fn names() -> String {
     Format::ALL.map(Format::name).join(", ")
 }
 
+/// What an importer is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file's content.
+    pub bytes: &'a [u8],
+    /// The folder that it lies in, where a format may keep its constants in files of their own; without it, a network that
+    /// does so is refused. Nothing outside of the folder is ever read.
+    pub folder: Option<&'a Path>,
+}
+
+impl<'a> Source<'a> {
+    /// A file that stands alone.
+    #[must_use]
+    pub const fn alone(bytes: &'a [u8]) -> Self {
+        Self { bytes, folder: None }
+    }
+}
+
 /// What an importer finds in a file.
 #[derive(Debug)]
 pub struct Imported {
@@ -69,7 +89,8 @@ pub struct Imported {
 ///
 /// # Errors
 /// When the format is not known or the file is damaged or uses what we do not support.
-pub fn import(bytes: &[u8]) -> Result<Imported, ImportError> {
+pub fn import(source: Source<'_>) -> Result<Imported, ImportError> {
+    let Source { bytes, .. } = source;
     let format = Format::ALL.into_iter().find(|format| format.recognises(bytes));
     match format {
         Some(format @ Format::Tflite) => {
