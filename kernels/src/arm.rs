@@ -3,8 +3,10 @@
 //! Loads and stores take arrays, so that their bounds are in their types.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int16x8_t, int32x4_t, uint8x16x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1q_f32,
-    vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8_x4, vld1q_u16, vreinterpretq_s8_s32, vst1_s8, vst1q_f32,
+    float32x4_t, int8x8_t, int8x8x4_t, int8x16_t, int16x8_t, int16x8x4_t, int32x4_t, uint8x8_t, uint8x16_t,
+    uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1_u8, vld1q_f32, vld1q_s8,
+    vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_u8, vld3q_u8, vreinterpretq_s8_s32, vst1_s8,
+    vst1q_f32, vst1q_s8, vst4_s8, vst4q_s16,
 };
 use std::arch::asm;
 
@@ -96,6 +98,14 @@ pub(crate) fn store_i8x8(target: &mut [i8; 8], value: int8x8_t) {
     unsafe { vst1_s8(target.as_mut_ptr(), value) };
 }
 
+/// Stores sixteen bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_i8x16(target: &mut [i8; 16], value: int8x16_t) {
+    // SAFETY: writes the array's 16 elements.
+    unsafe { vst1q_s8(target.as_mut_ptr(), value) };
+}
+
 /// Four integers.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -149,4 +159,52 @@ pub(crate) fn dot_lane<const LANE: usize>(mut sums: int32x4_t, weights: int8x16_
         );
     }
     sums
+}
+
+/// Sixteen unsigned bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_u8x16(source: &[u8; 16]) -> uint8x16_t {
+    // SAFETY: reads the array's 16 elements; the instruction asks for no alignment.
+    unsafe { vld1q_u8(source.as_ptr()) }
+}
+
+/// Eight unsigned bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_u8x8(source: &[u8; 8]) -> uint8x8_t {
+    // SAFETY: reads the array's 8 elements; the instruction asks for no alignment.
+    unsafe { vld1_u8(source.as_ptr()) }
+}
+
+/// Bytes 0, 2, 4... and bytes 1, 3, 5...
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_u8x16x2(source: &[u8; 32]) -> uint8x16x2_t {
+    // SAFETY: reads the array's 32 elements; the instruction asks for no alignment.
+    unsafe { vld2q_u8(source.as_ptr()) }
+}
+
+/// Bytes 0, 3, 6..., bytes 1, 4, 7... and bytes 2, 5, 8...
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_u8x16x3(source: &[u8; 48]) -> uint8x16x3_t {
+    // SAFETY: reads the array's 48 elements; the instruction asks for no alignment.
+    unsafe { vld3q_u8(source.as_ptr()) }
+}
+
+/// Stores four registers, an element of each in turn.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_i16x8x4(target: &mut [[i16; 4]; 8], value: int16x8x4_t) {
+    // SAFETY: writes the array's 32 elements.
+    unsafe { vst4q_s16(target.as_mut_ptr().cast(), value) };
+}
+
+/// Stores four registers, an element of each in turn.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_i8x8x4(target: &mut [i8; 32], value: int8x8x4_t) {
+    // SAFETY: writes the array's 32 elements.
+    unsafe { vst4_s8(target.as_mut_ptr(), value) };
 }

@@ -1,7 +1,7 @@
 //! All operators and all kernels, for those who list them: tests, benches, `clawdbot kernels`.
 
 use crate::isa::{Isa, Operator as Kind, Variant};
-use crate::{add, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, pool, quantize};
+use crate::{add, blend, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, pool, quantize, resample};
 
 /// A variant as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub const OPERATORS: &[Operator] = &[
     },
     Operator { name: "quantize", purpose: "F32 to INT8", list: || list(quantize::VARIANTS) },
     Operator { name: "dequantize", purpose: "INT8 to F32", list: || list(dequantize::VARIANTS) },
+    Operator { name: "blend", purpose: "between two rows of a picture", list: || list(blend::VARIANTS) },
+    Operator { name: "resample", purpose: "a row to the network's input", list: || list(resample::VARIANTS) },
 ];
 
 fn list<O: Kind>(variants: &[Variant<O>]) -> Vec<Kernel> {

@@ -17,6 +17,7 @@
 pub mod add;
 #[cfg(target_arch = "aarch64")]
 mod arm;
+pub mod blend;
 pub mod catalogue;
 pub mod conv;
 pub mod conv_f16;
@@ -31,6 +32,7 @@ pub mod isa;
 pub mod name;
 pub mod pool;
 pub mod quantize;
+pub mod resample;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod rows;
 #[cfg(target_arch = "x86_64")]

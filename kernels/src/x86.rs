@@ -86,3 +86,42 @@ pub(crate) fn load_f16x8(source: &[u16; 8]) -> __m256 {
     let bits = unsafe { _mm_loadu_si128(source.as_ptr().cast()) };
     std::arch::x86_64::_mm256_cvtph_ps(bits)
 }
+
+/// Sixteen unsigned bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn load_u8x16(source: &[u8; 16]) -> __m128i {
+    // SAFETY: reads the array's 16 elements; `loadu` asks for no alignment.
+    unsafe { _mm_loadu_si128(source.as_ptr().cast()) }
+}
+
+/// Eight unsigned bytes in the lower half, zeros above.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn load_u8x8(source: &[u8; 8]) -> __m128i {
+    // SAFETY: reads the array's 8 elements; no alignment is asked for.
+    unsafe { _mm_loadl_epi64(source.as_ptr().cast()) }
+}
+
+/// Four unsigned bytes in the lowest quarter, zeros above.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn load_u8x4(source: &[u8; 4]) -> __m128i {
+    std::arch::x86_64::_mm_cvtsi32_si128(i32::from_le_bytes(*source))
+}
+
+/// Sixteen short integers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn load_i16x16(source: &[i16; 16]) -> __m256i {
+    // SAFETY: reads the array's 16 elements; `loadu` asks for no alignment.
+    unsafe { _mm256_loadu_si256(source.as_ptr().cast()) }
+}
+
+/// Stores thirty-two bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn store_i8x32(target: &mut [i8; 32], value: __m256i) {
+    // SAFETY: writes the array's 32 elements; `storeu` asks for no alignment.
+    unsafe { _mm256_storeu_si256(target.as_mut_ptr().cast(), value) }
+}

@@ -33,7 +33,7 @@ impl Looker {
     pub(super) fn new(model: Option<&Path>, workers: Arc<Workers>) -> Result<Self, Failure> {
         let bundle = open_bundle(model).map_err(|error| Failure::from_error(&error))?;
         let network = Network::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
-        let preprocessor = Preprocessor::new(network.input()).map_err(|error| Failure::from_error(&error))?;
+        let preprocessor = network.preprocessor().map_err(|error| Failure::from_error(&error))?;
         let input = vec![0; preprocessor.input_bytes()];
         Ok(Self { network, preprocessor, input, detections: Vec::new(), clock: SystemClock::new() })
     }

@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use clawdbot_flow::clock::Clock;
 use clawdbot_flow::detection::Detection;
 use clawdbot_flow::frame::{Frame, PixelFormat};
-use clawdbot_nn::metadata::PictureInput;
 use clawdbot_vision::objects;
 use clawdbot_vision::preprocess::{Picture, PictureError, PreprocessError, Preprocessor};
 
@@ -29,7 +28,6 @@ pub(crate) struct Detector {
     labels: Vec<String>,
     /// By label index: whether anybody wants to hear of it.
     wanted: Vec<bool>,
-    input: PictureInput,
     objects: objects::Options,
     /// Time of each inference.
     pub(crate) inference: Meter,
@@ -76,14 +74,7 @@ impl Detector {
             score_kept_min: (score_min * 0.75).max(*objects::Options::SCORE.start()),
             ..objects::Options::default()
         };
-        Ok(Self {
-            input: network.input().clone(),
-            labels: known,
-            wanted,
-            network: Mutex::new(network),
-            objects,
-            inference: Meter::new(),
-        })
+        Ok(Self { labels: known, wanted, network: Mutex::new(network), objects, inference: Meter::new() })
     }
 
     /// When an object is believed in.
@@ -101,7 +92,7 @@ impl Detector {
     /// # Errors
     /// When the network's input is not a picture that we can make.
     pub(crate) fn eye(&self, camera: &str) -> Result<Eye, PreprocessError> {
-        let preprocessor = Preprocessor::new(&self.input)?;
+        let preprocessor = self.network.lock().unwrap_or_else(PoisonError::into_inner).preprocessor()?;
         let input = vec![0; preprocessor.input_bytes()];
         Ok(Eye { decoder: JpegDecoder::for_frames(camera), pixels: Vec::new(), preprocessor, input })
     }

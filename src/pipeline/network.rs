@@ -10,7 +10,7 @@ use clawdbot_nn::executor::{Executor, ExecutorError};
 use clawdbot_nn::metadata::{Origin, PictureInput};
 use clawdbot_nn::workers::Workers;
 use clawdbot_vision::heads::{Head, HeadError};
-use clawdbot_vision::preprocess::Placement;
+use clawdbot_vision::preprocess::{Placement, PreprocessError, Preprocessor};
 
 use crate::bundled;
 
@@ -52,6 +52,7 @@ pub(crate) struct Network {
     origin: Origin,
     labels: Vec<String>,
     input: PictureInput,
+    isa: Isa,
     executor: Executor,
     head: Head,
 }
@@ -73,7 +74,7 @@ impl Network {
         if executor.input_i8_mut(0).is_none_or(|room| room.len() != input_bytes) {
             return Err(no_picture());
         }
-        Ok(Self { labels: vision.labels.clone(), input, executor, head, origin })
+        Ok(Self { labels: vision.labels.clone(), input, isa, executor, head, origin })
     }
 
     /// Whence it comes and under which terms.
@@ -89,6 +90,14 @@ impl Network {
     /// How a picture goes in.
     pub(crate) const fn input(&self) -> &PictureInput {
         &self.input
+    }
+
+    /// What brings pictures to [`Network::input`], on the network's instruction set.
+    ///
+    /// # Errors
+    /// When that input is not a picture that we can make.
+    pub(crate) fn preprocessor(&self) -> Result<Preprocessor, PreprocessError> {
+        Preprocessor::new(&self.input, self.isa)
     }
 
     /// Fills `detections` with what is in the preprocessed picture `input` and scores at least `threshold`, best first.

@@ -74,7 +74,7 @@ fn a_frame_costs_no_allocation() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/ssd-mobilenet-v2-oid.claw.safetensors");
     let bundle = Bundle::open(&path).expect("the bundled detector is part of the repository");
     let vision = bundle.vision().expect("a detector");
-    let mut preprocessor = Preprocessor::new(vision.input.as_ref().expect("a picture")).unwrap();
+    let mut preprocessor = Preprocessor::new(vision.input.as_ref().expect("a picture"), Isa::detect()).unwrap();
     let mut head = Head::from_metadata(vision, bundle.program()).unwrap();
     let mut executor = Executor::new(Arc::clone(bundle.model()), Isa::detect(), Arc::new(Workers::new())).unwrap();
     let mut objects = Objects::new(Options::default());

@@ -1,19 +1,20 @@
-//! From a picture of any size and format to the network's input, in integers only, so every processor gives the same
-//! bytes.
+//! From a picture of any size and format, or a part of one, to the network's input in one pass over its pixels, in integers
+//! only, so every processor gives the same bytes.
 //!
 //! | what | shape, layout, range |
 //! |---|---|
-//! | picture | [`Picture`]: RGB, YUYV, NV12 or I420, rows `stride` bytes apart |
+//! | picture | [`Picture`]: RGB, YCbCr, YUYV, NV12 or I420, rows `stride` bytes apart |
 //! | result | I8 `[height][width][4]`: q = level - 128 for three colours, then a 0 |
 //!
-//! Resizing is bilinear with pixel centres at half, weights of 11 bits and OpenCV's `INTER_LINEAR` rounding for 8-bit
-//! pictures (`modules/imgproc/src/resize.cpp`), because that is what detectors are trained and tested with:
-//! h = p0 a0 + p1 a1 along a row, then (((b0 (h0 >> 4)) >> 16) + ((b1 (h1 >> 4)) >> 16) + 2) >> 2 between two rows.
+//! Resizing is bilinear with pixel centres at half, as OpenCV's `INTER_LINEAR` is, with which detectors are trained and
+//! tested. First between two rows, then along the row that results, with weights of 15 bits and samples of 15
+//! ([`clawdbot_kernels::blend`], [`clawdbot_kernels::resample`]): at most one grey level from the exact number. Y, U and V
+//! are resized as they are, and become colours where the result's pixels are made, which are fewer.
 
 use clawdbot_flow::detection::BoundingBox;
+use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::metadata::{PictureInput, Resize};
 
-mod color;
 mod picture;
 mod resize;
 #[cfg(test)]
@@ -41,6 +42,19 @@ pub enum PreprocessError {
         /// In pixels.
         height: usize,
     },
+    /// The part wanted is not there.
+    #[error(
+        "a picture of {width} x {height} pixels has no part of {} x {} pixels at ({}, {})", crop.width, crop.height, crop.left,
+        crop.top
+    )]
+    Crop {
+        /// What was wanted.
+        crop: Crop,
+        /// In pixels.
+        width: usize,
+        /// In pixels.
+        height: usize,
+    },
     /// The buffer handed in is not the network's input.
     #[error("the network's input has {given} bytes, but a picture of {width} x {height} pixels takes {wanted}")]
     InputLength {
@@ -55,47 +69,90 @@ pub enum PreprocessError {
     },
 }
 
-/// Where the picture lies in the network's input: from (0, 0) to (`covered_width`, `covered_height`), in fractions of it.
+/// A rectangle of a picture, in its pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Crop {
+    /// First column.
+    pub left: usize,
+    /// First row.
+    pub top: usize,
+    /// In pixels, at least 1.
+    pub width: usize,
+    /// In pixels, at least 1.
+    pub height: usize,
+}
+
+impl Crop {
+    /// All of a picture.
+    #[must_use]
+    pub const fn whole(width: usize, height: usize) -> Self {
+        Self { left: 0, top: 0, width, height }
+    }
+
+    /// Whether it has pixels, all of them inside a picture of `width` x `height`.
+    fn lies_in(&self, width: usize, height: usize) -> bool {
+        let inside = |first: usize, length: usize, side: usize| length > 0 && first < side && length <= side - first;
+        inside(self.left, self.width, width) && inside(self.top, self.height, height)
+    }
+}
+
+/// How places in the network's input and places in the picture belong together; both in fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placement {
-    covered_width: f32,
-    covered_height: f32,
+    /// Place in the picture of the input's left upper corner.
+    origin: [f32; 2],
+    /// Size in the picture of the whole input.
+    extent: [f32; 2],
 }
 
 impl Placement {
     /// The picture fills the input.
-    pub const WHOLE: Self = Self { covered_width: 1.0, covered_height: 1.0 };
+    pub const WHOLE: Self = Self { origin: [0.0; 2], extent: [1.0; 2] };
+
+    /// Of a crop of a picture (width, height) that takes the input's left upper pixels, `covered` (width, height) of `input`.
+    #[expect(clippy::cast_precision_loss, reason = "sides are below 2^24")]
+    fn new(picture: [usize; 2], crop: Crop, covered: [usize; 2], input: [usize; 2]) -> Self {
+        let (origin, size) = ([crop.left, crop.top], [crop.width, crop.height]);
+        let extent = |axis: usize| {
+            let share = size[axis] as f32 / picture[axis] as f32;
+            share * (input[axis] as f32 / covered[axis] as f32)
+        };
+        Self { origin: [0, 1].map(|axis| origin[axis] as f32 / picture[axis] as f32), extent: [extent(0), extent(1)] }
+    }
 
     /// Turns a box in fractions of the network's input into one in fractions of the picture. It may reach outside 0..=1.
     #[must_use]
     pub fn to_picture(&self, in_input: &BoundingBox) -> BoundingBox {
+        let ([left, top], [width, height]) = (self.origin, self.extent);
         BoundingBox {
-            left: in_input.left / self.covered_width,
-            top: in_input.top / self.covered_height,
-            right: in_input.right / self.covered_width,
-            bottom: in_input.bottom / self.covered_height,
+            left: left + in_input.left * width,
+            top: top + in_input.top * height,
+            right: left + in_input.right * width,
+            bottom: top + in_input.bottom * height,
         }
     }
 }
 
-/// Brings pictures to one network's input. Allocates when the size of the pictures changes, not for each picture.
+/// Brings pictures to one network's input. Allocates when the size of the pictures or of the crop changes, not for each
+/// picture.
 #[derive(Debug)]
 pub struct Preprocessor {
     input: PictureInput,
+    isa: Isa,
     plan: Option<Plan>,
 }
 
 impl Preprocessor {
-    /// A preprocessor for networks that take `input`.
+    /// A preprocessor for networks that take `input`, on kernels for `isa`.
     ///
     /// # Errors
     /// When a side of `input` is 0 or absurd.
-    pub fn new(input: &PictureInput) -> Result<Self, PreprocessError> {
+    pub fn new(input: &PictureInput, isa: Isa) -> Result<Self, PreprocessError> {
         let sides = 1..=INPUT_SIDE_MAX;
         if !sides.contains(&input.width) || !sides.contains(&input.height) {
             return Err(PreprocessError::InputSize { width: input.width, height: input.height });
         }
-        Ok(Self { input: input.clone(), plan: None })
+        Ok(Self { input: input.clone(), isa, plan: None })
     }
 
     /// Length in bytes of the buffer that [`Preprocessor::run`] fills.
@@ -109,48 +166,53 @@ impl Preprocessor {
     /// # Errors
     /// When `network_input` is not [`Preprocessor::input_bytes`] long.
     pub fn run(&mut self, picture: &Picture<'_>, network_input: &mut [i8]) -> Result<Placement, PreprocessError> {
-        let PictureInput { width, height, .. } = self.input;
+        self.run_crop(picture, Crop::whole(picture.width(), picture.height()), network_input)
+    }
+
+    /// Fills the network's input from a part of `picture`, as if there were no more of it; tells where in the input the
+    /// whole picture lies.
+    ///
+    /// # Errors
+    /// When `crop` does not lie in the picture, or `network_input` is not [`Preprocessor::input_bytes`] long.
+    pub fn run_crop(
+        &mut self,
+        picture: &Picture<'_>,
+        crop: Crop,
+        network_input: &mut [i8],
+    ) -> Result<Placement, PreprocessError> {
+        let PictureInput { width, height, color, .. } = self.input;
         if network_input.len() != self.input_bytes() {
             let (given, wanted) = (network_input.len(), self.input_bytes());
             return Err(PreprocessError::InputLength { given, wanted, width, height });
         }
-        let (covered_width, covered_height) = self.covered(picture.width(), picture.height());
-        let plan = match &mut self.plan {
-            Some(plan) if plan.fits(picture.width(), picture.height()) => plan,
-            stale => stale.insert(Plan::new(
-                [picture.width(), picture.height()],
-                [covered_width, covered_height],
-                width,
-                self.input.color,
-            )),
-        };
-        plan.run(picture, network_input);
-        if let Resize::Letterbox { fill } = self.input.resize {
-            fill_border(network_input, [width, height], [covered_width, covered_height], fill);
+        let source = [picture.width(), picture.height()];
+        if !crop.lies_in(source[0], source[1]) {
+            return Err(PreprocessError::Crop { crop, width: source[0], height: source[1] });
         }
-        Ok(Placement {
-            covered_width: fraction(covered_width, width),
-            covered_height: fraction(covered_height, height),
-        })
+        let covered = self.covered(crop.width, crop.height);
+        let plan = match &mut self.plan {
+            Some(plan) if plan.fits(source, crop) => plan,
+            stale => stale.insert(Plan::new(source, crop, covered)),
+        };
+        plan.run(self.isa, picture, color, width, network_input);
+        if let Resize::Letterbox { fill } = self.input.resize {
+            fill_border(network_input, [width, height], covered, fill);
+        }
+        Ok(Placement::new(source, crop, covered, [width, height]))
     }
 
-    /// Size in pixels that a picture of `width` x `height` takes in the network's input.
-    fn covered(&self, width: usize, height: usize) -> (usize, usize) {
+    /// Size in pixels (width, height) that a picture of `width` x `height` takes in the network's input.
+    fn covered(&self, width: usize, height: usize) -> [usize; 2] {
         let (input_width, input_height) = (self.input.width, self.input.height);
         match self.input.resize {
-            Resize::Stretch => (input_width, input_height),
+            Resize::Stretch => [input_width, input_height],
             // The side that binds fills its input; the other is rounded down, as YOLOX does it.
             Resize::Letterbox { .. } if input_width * height <= input_height * width => {
-                (input_width, (height * input_width / width).clamp(1, input_height))
+                [input_width, (height * input_width / width).clamp(1, input_height)]
             }
-            Resize::Letterbox { .. } => ((width * input_height / height).clamp(1, input_width), input_height),
+            Resize::Letterbox { .. } => [(width * input_height / height).clamp(1, input_width), input_height],
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sides are at most 4096")]
-fn fraction(part: usize, whole: usize) -> f32 {
-    part as f32 / whole as f32
 }
 
 /// Fills what the picture leaves free: to its right and below it.

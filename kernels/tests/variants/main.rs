@@ -17,6 +17,7 @@ mod float;
 mod guarded;
 mod integer;
 mod made_up;
+mod picture;
 mod tally;
 
 fn main() {
@@ -30,5 +31,7 @@ fn main() {
     elementwise::dequantize(&mut tally);
     float::conv_f16(&mut tally);
     float::depthwise_f16(&mut tally);
+    picture::blend(&mut tally);
+    picture::resample(&mut tally);
     tally.finish();
 }

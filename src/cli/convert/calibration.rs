@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clawdbot_convert::network::Sample;
+use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::metadata::PictureInput;
 use clawdbot_vision::preprocess::{Picture, Preprocessor};
 
@@ -34,7 +35,7 @@ impl Folder {
         }
         // The order in which a folder is listed differs from disk to disk; sums of floats would follow it.
         paths.sort();
-        let preprocessor = Preprocessor::new(input).map_err(|error| Failure::from_error(&error))?;
+        let preprocessor = Preprocessor::new(input, Isa::detect()).map_err(|error| Failure::from_error(&error))?;
         Ok(Self { paths, preprocessor, failure: None })
     }
 

@@ -64,6 +64,7 @@ pub struct Picture<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Planes<'a> {
     Rgb8(Plane<'a>),
+    YCbCr8(Plane<'a>),
     Yuyv(Plane<'a>),
     Nv12 { luma: Plane<'a>, chroma: Plane<'a> },
     I420 { luma: Plane<'a>, u: Plane<'a>, v: Plane<'a> },
@@ -97,6 +98,18 @@ impl<'a> Picture<'a> {
     /// When a side is 0 or `data` is too short.
     pub fn rgb(width: usize, height: usize, data: &'a [u8]) -> Result<Self, PictureError> {
         Self::new(width, height, width.saturating_mul(3), PixelFormat::Rgb8, data)
+    }
+
+    /// Dense Y, Cb, Cr as JPEG files hold them (BT.601, 0..=255 each), 3 bytes a pixel.
+    ///
+    /// # Errors
+    /// When a side is 0 or `data` is too short.
+    pub fn ycbcr(width: usize, height: usize, data: &'a [u8]) -> Result<Self, PictureError> {
+        let picture = Self::rgb(width, height, data)?;
+        match picture.planes {
+            Planes::Rgb8(plane) => Ok(Self { planes: Planes::YCbCr8(plane), ..picture }),
+            _ => Ok(picture),
+        }
     }
 
     /// A camera's frame.

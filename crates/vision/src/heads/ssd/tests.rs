@@ -94,7 +94,7 @@ fn a_letterboxed_picture_gets_its_own_fractions() {
         color: clawdbot_nn::metadata::ColorOrder::Rgb,
         resize: clawdbot_nn::metadata::Resize::Letterbox { fill: 114 },
     };
-    let mut preprocessor = crate::preprocess::Preprocessor::new(&input).unwrap();
+    let mut preprocessor = crate::preprocess::Preprocessor::new(&input, clawdbot_kernels::isa::Isa::detect()).unwrap();
     let picture = [0_u8; 200 * 100 * 3];
     let picture = crate::preprocess::Picture::rgb(200, 100, &picture).unwrap();
     let placement = preprocessor.run(&picture, &mut vec![0; preprocessor.input_bytes()]).unwrap();
