@@ -158,6 +158,9 @@ impl Draft {
     pub fn open(source: Source<'_>, provenance: &Provenance, wishes: &Wishes) -> Result<Self, ConvertError> {
         let source_sha256: String = Sha256::digest(source.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let imported = importers::import(source)?;
+        if let Some(unread) = imported.unread {
+            return Err(unread.into());
+        }
         let recipe = recipe::decide(&imported.graph, &source_sha256, wishes)?;
         let mut graph = simplify(imported.graph);
         let mut input = InputForm::Float;

@@ -8,7 +8,7 @@ pub mod tflite;
 
 use std::path::Path;
 
-use clawdbot_nn::graph::Graph;
+use clawdbot_nn::graph::{Graph, ValueId};
 
 /// A file format that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,21 +81,51 @@ pub struct Imported {
     pub format: Format,
     /// The network.
     pub graph: Graph,
+    /// The detection post-processing that the file ends in; the graph ends before it.
+    pub detection: Option<DetectionPostProcess>,
     /// The licence that the file itself names.
     pub licence: Option<String>,
+    /// Set where the file goes on with operators that are not supported: the graph ends in what they read. Whoever knows
+    /// a head that does their work may go on; for anyone else it is the error.
+    pub unread: Option<ImportError>,
+}
+
+/// A detector's post-processing as one operator, `TFLite_Detection_PostProcess`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectionPostProcess {
+    /// `[1][anchors][4]`: ty, tx, th, tw, each times its of `box_scales`.
+    pub boxes: ValueId,
+    /// `[1][anchors][classes]`, with a column for the background in front where `background`; probabilities.
+    pub scores: ValueId,
+    /// See `scores`.
+    pub background: bool,
+    /// Without the background.
+    pub classes: usize,
+    /// Centre y, centre x, height, width of each anchor, as shares of the picture's sides.
+    pub anchors: Vec<[f32; 4]>,
+    /// Of y, x, height, width: cy = ty / scale * h + y, h' = exp(th / scale) * h.
+    pub box_scales: [f32; 4],
+    /// Scores below are not looked at.
+    pub score_min: f32,
+    /// Of two boxes that overlap more (intersection over union) the worse one goes.
+    pub overlap_max: f32,
+    /// At most so many boxes come out.
+    pub detections_max: usize,
+    /// The names of its results in the file: boxes, classes, scores, count.
+    pub results: Vec<String>,
 }
 
 /// Reads a network by its own mark (a file's name may lie).
 ///
 /// # Errors
-/// When the format is not known or the file is damaged or uses what we do not support.
+/// When the format is not known or the file is damaged.
 pub fn import(source: Source<'_>) -> Result<Imported, ImportError> {
     let Source { bytes, .. } = source;
     let format = Format::ALL.into_iter().find(|format| format.recognises(bytes));
     match format {
         Some(format @ Format::Tflite) => {
-            let (graph, licence) = tflite::import_with_licence(bytes)?;
-            Ok(Imported { format, graph, licence })
+            let tflite::Imported { graph, detection, licence, unread } = tflite::read(bytes)?;
+            Ok(Imported { format, graph, detection, licence, unread: unread.map(ImportError::from) })
         }
         None => {
             let start =

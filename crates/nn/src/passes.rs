@@ -5,6 +5,7 @@ mod activation;
 mod affine;
 mod constants;
 mod dead;
+mod gates;
 mod pad;
 mod residual;
 #[cfg(test)]
@@ -14,16 +15,19 @@ pub use activation::fuse_activations;
 pub use affine::fold_affine;
 pub use constants::fold_constants;
 pub use dead::remove_dead;
+pub use gates::fuse_gates;
 pub use pad::fold_pads;
 pub use residual::fuse_residuals;
 
 use crate::graph::Graph;
 
-/// All passes, in an order in which each finds what the earlier ones made: constants first, then what belongs into a
+/// All passes, in an order in which each finds what the earlier ones made: constants first, then sigmoids that gate their
+/// own input (which would read it twice otherwise), then what belongs into a
 /// convolution (padding, factors, activation), then residual sums, which need the convolution bare; dead nodes last.
 #[must_use]
 pub fn simplify(graph: Graph) -> Graph {
     let graph = fold_constants(graph);
+    let graph = remove_dead(fuse_gates(graph));
     let graph = fold_pads(graph);
     let graph = fold_affine(graph);
     let graph = fuse_activations(graph);

@@ -1,10 +1,13 @@
-//! TensorFlow Lite: float models, and those whose constants are stored as FP16 (or INT8) behind DEQUANTIZE.
+//! TensorFlow Lite: float models, those whose constants are stored as FP16 or INT8, and full-integer ones.
 //!
 //! TFLite is NHWC with convolution weights `[N][Kh][Kw][C]` and depthwise ones `[1][Kh][Kw][C]`, which is the graph's own
-//! layout, so nothing is transposed. Full-integer models are refused: the converter calibrates itself.
+//! layout, so nothing is transposed. Whatever the file computes in, the graph is float: a full-integer model's constants
+//! are widened exactly, and its grids stand beside the graph (`Graph::quantizations`), unsigned ones moved by 128.
 
 mod builder;
+mod constants;
 mod flatbuffer;
+mod flexbuffer;
 mod operator_names;
 mod operators;
 mod schema;
@@ -16,10 +19,29 @@ pub use flatbuffer::FlatbufferError;
 
 use clawdbot_nn::graph::Graph;
 
+use super::DetectionPostProcess;
+
 /// The operators that [`import`] reads, for messages and documentation.
-pub const SUPPORTED: &str = "CONV_2D, DEPTHWISE_CONV_2D (multiplier 1), FULLY_CONNECTED, ADD, MUL (by a constant), PAD, \
-                             MEAN (over rows and columns), RELU, RELU6, LOGISTIC, SOFTMAX, RESHAPE, SQUEEZE, \
-                             CONCATENATION, DEQUANTIZE (of constants)";
+pub const SUPPORTED: &str = "CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, SUB, MUL, DIV (by a constant), NEG, \
+                             MAXIMUM and MINIMUM (of a constant), PAD, PADV2 (with 0), MEAN (over rows and columns), \
+                             AVERAGE_POOL_2D, MAX_POOL_2D, RELU, RELU6, RELU_N1_TO_1, LEAKY_RELU, PRELU (of one slope), \
+                             LOGISTIC, TANH, HARD_SWISH, GELU (exact), SOFTMAX, RESHAPE, SQUEEZE, EXPAND_DIMS, \
+                             CONCATENATION, PACK, UNPACK, SPLIT, SPLIT_V, SLICE, STRIDED_SLICE, TRANSPOSE, \
+                             SPACE_TO_DEPTH, DEPTH_TO_SPACE, RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, QUANTIZE, \
+                             DEQUANTIZE, CAST (bytes to floats), TFLite_Detection_PostProcess (becomes the head)";
+
+/// An operator that the graph has no form for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsupportedOperator {
+    /// Its place in the file.
+    pub index: usize,
+    /// The name of its result.
+    pub node: String,
+    /// As the schema calls it.
+    pub kind: String,
+    /// Which form of it, with a leading blank, or nothing.
+    pub detail: String,
+}
 
 /// Why a TFLite file is refused.
 #[derive(Debug, thiserror::Error)]
@@ -102,12 +124,23 @@ pub enum TfliteError {
         /// How many there are.
         tensors: usize,
     },
-    /// An input or output of the network that is no float.
+    /// An activation of a type that nothing computes in.
     #[error(
-        "the tensor `{tensor}` is {element_type}, where activations must be FLOAT32: give the float (or FP16) form of \
-         the model, the converter quantises it itself"
+        "the tensor `{tensor}` is {element_type}, where activations must be FLOAT32, INT8 or UINT8: export the model as \
+         float or full-integer (8 bits)"
     )]
-    NotFloat {
+    ActivationType {
+        /// Its name.
+        tensor: String,
+        /// As the schema calls it.
+        element_type: String,
+    },
+    /// A constant of a type that nothing computes in.
+    #[error(
+        "the constant `{tensor}` is {element_type}, where FLOAT32, FLOAT16, INT8, UINT8, INT32 or INT64 is expected: export \
+         the model as float or full-integer (8 bits)"
+    )]
+    ConstantType {
         /// Its name.
         tensor: String,
         /// As the schema calls it.
@@ -141,17 +174,15 @@ pub enum TfliteError {
         /// The limit.
         max: usize,
     },
-    /// An operator that is not supported, or not in this form.
-    #[error("node {index} `{node}`: {operator}{detail} is not supported; supported are {SUPPORTED}")]
+    /// Operators that are not supported, or not in this form.
+    #[error(
+        "not supported: {list}; export the model without them (post-processing can be left out), or write to us; supported \
+         are {SUPPORTED}",
+        list = list(operators)
+    )]
     Unsupported {
-        /// Its place in the file.
-        index: usize,
-        /// The name of its result.
-        node: String,
-        /// As the schema calls it.
-        operator: String,
-        /// Which form of it, or nothing.
-        detail: String,
+        /// In the file's order; those that only depend on them are left out if they are supported by themselves.
+        operators: Vec<UnsupportedOperator>,
     },
     /// An operator that contradicts itself.
     #[error("node {index} `{node}` ({operator}): {reason}")]
@@ -173,22 +204,41 @@ pub enum TfliteError {
     },
 }
 
-/// Reads a TFLite file.
-///
-/// Every shape in the result agrees with its operator, every constant is finite, and nodes stand in order.
+fn list(operators: &[UnsupportedOperator]) -> String {
+    let one = |it: &UnsupportedOperator| format!("node {} `{}`: {}{}", it.index, it.node, it.kind, it.detail);
+    operators.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What is in a TFLite file.
+#[derive(Debug)]
+pub struct Imported {
+    /// The network. Every shape agrees with its operator, every constant is finite, and nodes stand in order.
+    pub graph: Graph,
+    /// The post-processing behind it, whose results the graph has not: boxes and scores are its outputs in their place.
+    pub detection: Option<DetectionPostProcess>,
+    /// The licence that the file's own metadata names.
+    pub licence: Option<String>,
+    /// Set where outputs of the file depend on operators that are not supported; names them all. The graph's outputs are
+    /// then the file's others, and behind them what those operators read, in the order in which they do. A caller who
+    /// knows what comes there may go on; anyone else takes it for the error that it is.
+    pub unread: Option<TfliteError>,
+}
+
+/// Reads a TFLite file whose operators are all supported.
 ///
 /// # Errors
 /// [`TfliteError`], whatever the bytes are.
 pub fn import(bytes: &[u8]) -> Result<Graph, TfliteError> {
-    import_with_licence(bytes).map(|(graph, _)| graph)
+    let imported = read(bytes)?;
+    imported.unread.map_or(Ok(imported.graph), Err)
 }
 
-/// As [`import`], with the licence that the file's own metadata names.
+/// Reads as much of a TFLite file as is supported; see [`Imported::unread`].
 ///
 /// # Errors
 /// [`TfliteError`], whatever the bytes are.
-pub fn import_with_licence(bytes: &[u8]) -> Result<(Graph, Option<String>), TfliteError> {
+pub fn read(bytes: &[u8]) -> Result<Imported, TfliteError> {
     let model = schema::Model::read(bytes)?;
-    let graph = builder::build(&model, bytes.len())?;
-    Ok((graph, model.licence.map(ToOwned::to_owned)))
+    let imported = builder::build(&model, bytes.len())?;
+    Ok(Imported { licence: model.licence.map(ToOwned::to_owned), ..imported })
 }

@@ -1,6 +1,8 @@
 #![expect(clippy::cast_precision_loss, reason = "small numbers for the input")]
 
-use super::{fold_affine, fold_constants, fold_pads, fuse_activations, fuse_residuals, remove_dead, simplify};
+use super::{
+    fold_affine, fold_constants, fold_pads, fuse_activations, fuse_gates, fuse_residuals, remove_dead, simplify,
+};
 use crate::graph::{Activation, Graph, Node, Op, Value, ValueId, Window};
 use crate::reference;
 use crate::tensor::{Elements, Tensor};
@@ -317,4 +319,34 @@ fn a_mobile_block_becomes_three_layers() {
     let i = builder.multiply(h, 3);
     let j = builder.add(ValueId(0), i, NONE);
     check(simplify, builder.graph(&[j]), &["convolution", "depthwise", "residual"]);
+}
+
+#[test]
+fn a_value_times_its_own_sigmoid_is_an_activation() {
+    for (gate, fused) in [
+        (Activation::Logistic, Activation::Silu),
+        (Activation::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 }, Activation::HardSwish),
+    ] {
+        for swapped in [false, true] {
+            let mut builder = Builder::new();
+            let a = builder.convolution(ValueId(0), 4, NONE);
+            let b = builder.clamp(a, gate);
+            let inputs = if swapped { vec![b, a] } else { vec![a, b] };
+            let c = builder.node(Op::Multiply, inputs, &[1, 5, 4, 4]);
+            let graph = remove_dead(fuse_gates(builder.graph(&[c])));
+            assert_eq!(graph.nodes[1].op, Op::Activate(fused));
+            assert_eq!(operators(&simplify(graph)), ["convolution"]);
+        }
+    }
+}
+
+#[test]
+fn another_values_sigmoid_stays_a_factor() {
+    let mut builder = Builder::new();
+    let a = builder.convolution(ValueId(0), 4, NONE);
+    let b = builder.convolution(ValueId(0), 4, NONE);
+    let gate = builder.clamp(b, Activation::Logistic);
+    let c = builder.node(Op::Multiply, vec![a, gate], &[1, 5, 4, 4]);
+    let graph = simplify(builder.graph(&[c]));
+    assert_eq!(operators(&graph), ["convolution", "convolution", "clamp", "multiply"]);
 }

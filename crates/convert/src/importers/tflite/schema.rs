@@ -15,6 +15,7 @@ pub(super) enum ElementType {
     Float32,
     Float16,
     Int32,
+    UInt8,
     Int64,
     Int8,
     /// Any other, by its number.
@@ -27,6 +28,7 @@ impl ElementType {
             0 => Self::Float32,
             1 => Self::Float16,
             2 => Self::Int32,
+            3 => Self::UInt8,
             4 => Self::Int64,
             9 => Self::Int8,
             other => Self::Other(other),
@@ -59,6 +61,7 @@ impl ElementType {
             Self::Float32 => 0,
             Self::Float16 => 1,
             Self::Int32 => 2,
+            Self::UInt8 => 3,
             Self::Int64 => 4,
             Self::Int8 => 9,
             Self::Other(number) => number,
@@ -94,6 +97,8 @@ pub(super) struct Operator<'a> {
     pub(super) inputs: Vec<Option<usize>>,
     pub(super) outputs: Vec<usize>,
     pub(super) options: Option<Table<'a>>,
+    /// Of a custom operator: a flexbuffer, as a rule.
+    pub(super) custom_options: &'a [u8],
 }
 
 /// The one subgraph of a file, with the buffers.
@@ -245,6 +250,7 @@ fn read_operator<'a>(table: &Table<'a>, kinds: &[String], tensors: usize) -> Res
         inputs: inputs.collect::<Result<_, _>>()?,
         outputs: required_indices(&table.vector(2, "outputs", 4)?, "outputs", tensors)?,
         options: table.table(4, "builtin_options")?,
+        custom_options: table.vector(5, "custom_options", 1)?.raw(),
     })
 }
 
