@@ -44,14 +44,14 @@ impl Geometry {
     }
 
     /// The first input row of the windows of output row y, if all their rows lie inside of the input.
-    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
     pub(crate) fn rows_inside(&self, y: usize) -> Option<usize> {
         let top = (y * self.stride[0]).checked_sub(self.padding_top)?;
         (top + self.kernel[0] <= self.input_height).then_some(top)
     }
 
     /// The output columns whose windows lie inside of the input's columns.
-    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
     pub(crate) fn columns_inside(&self) -> Range<usize> {
         let first = self.padding_left.div_ceil(self.stride[1]);
         let room = (self.input_width + self.padding_left).checked_sub(self.kernel[1]);

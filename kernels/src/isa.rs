@@ -20,11 +20,13 @@ pub enum Isa {
     NeonDotprod,
     /// AVX2 with FMA and F16C (they came together, in 2013).
     Avx2,
+    /// AVX2 with AVX-VNNI, dot products of bytes in the older encoding: Alder Lake and its small cores (N100), Zen 5.
+    AvxVnni,
 }
 
 /// A word that is no instruction set.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{word}' is no instruction set; use one of scalar, neon, neon_dotprod, avx2")]
+#[error("'{word}' is no instruction set; use one of scalar, neon, neon_dotprod, avx2, avx_vnni")]
 pub struct UnknownIsa {
     word: String,
 }
@@ -50,17 +52,21 @@ pub const CORES: &[Core] = &[
     Core { name: "neoverse-n1", isa: Isa::NeonDotprod, boards: "Ampere Altra, Graviton 2" },
     Core { name: "x86-64", isa: Isa::Scalar, boards: "any 64-bit PC" },
     Core { name: "x86-64-v2", isa: Isa::Scalar, boards: "Celeron J4125, other Atoms before Gracemont" },
-    Core { name: "x86-64-v3", isa: Isa::Avx2, boards: "PCs since Haswell and Zen, Alder Lake-N (N100)" },
+    Core { name: "x86-64-v3", isa: Isa::Avx2, boards: "PCs since Haswell and Zen" },
+    Core { name: "gracemont", isa: Isa::AvxVnni, boards: "Alder Lake-N: N95, N97, N100, N305" },
+    Core { name: "alderlake", isa: Isa::AvxVnni, boards: "PCs since Alder Lake" },
+    Core { name: "znver5", isa: Isa::AvxVnni, boards: "PCs since Zen 5" },
 ];
 
 impl Isa {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Neon, Self::NeonDotprod, Self::Avx2];
+    pub const ALL: [Self; 5] = [Self::Scalar, Self::Neon, Self::NeonDotprod, Self::Avx2, Self::AvxVnni];
 
     /// The best that this processor has.
     #[must_use]
     pub fn detect() -> Self {
-        [Self::NeonDotprod, Self::Neon, Self::Avx2].into_iter().find(|isa| isa.available()).unwrap_or(Self::Scalar)
+        let best_first = [Self::NeonDotprod, Self::Neon, Self::AvxVnni, Self::Avx2];
+        best_first.into_iter().find(|isa| isa.available()).unwrap_or(Self::Scalar)
     }
 
     /// Whether this processor has it. Costs a few loads: the answer is cached by the standard library.
@@ -80,6 +86,8 @@ impl Isa {
                     && std::arch::is_x86_feature_detected!("fma")
                     && std::arch::is_x86_feature_detected!("f16c")
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => Self::Avx2.available() && std::arch::is_x86_feature_detected!("avxvnni"),
             _ => false,
         }
     }
@@ -92,7 +100,8 @@ impl Isa {
             (_, Self::Scalar)
                 | (Self::Neon | Self::NeonDotprod, Self::Neon)
                 | (Self::NeonDotprod, Self::NeonDotprod)
-                | (Self::Avx2, Self::Avx2)
+                | (Self::Avx2 | Self::AvxVnni, Self::Avx2)
+                | (Self::AvxVnni, Self::AvxVnni)
         )
     }
 
@@ -104,6 +113,7 @@ impl Isa {
             Self::Neon => "neon",
             Self::NeonDotprod => "neon_dotprod",
             Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx_vnni",
         }
     }
 

@@ -17,6 +17,8 @@
 pub mod add;
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(target_arch = "x86_64")]
+mod bands;
 pub mod blend;
 pub mod catalogue;
 pub mod conv;
@@ -33,7 +35,7 @@ pub mod name;
 pub mod pool;
 pub mod quantize;
 pub mod resample;
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
 mod rows;
 #[cfg(target_arch = "x86_64")]
 mod x86;

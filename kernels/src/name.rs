@@ -29,7 +29,7 @@ pub struct Name {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NameError {
     /// The last words are no [`Isa::name`].
-    #[error("kernel name '{0}' does not end in an instruction set (scalar, neon, neon_dotprod, avx2)")]
+    #[error("kernel name '{0}' does not end in an instruction set (scalar, neon, neon_dotprod, avx2, avx_vnni)")]
     NoIsa(String),
     /// The word before the tile is not made of element types.
     #[error("kernel name '{0}' has no element types (u8, i8, i16, i32, f16, f32 run together) before its tile")]

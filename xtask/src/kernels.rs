@@ -23,9 +23,24 @@ struct Processor {
 }
 
 const EMULATED: &[Processor] = &[
-    Processor { name: "cortex-a53", emulated: true, has: &["scalar", "neon"], lacks: &["neon_dotprod", "avx2"] },
-    Processor { name: "cortex-a72", emulated: true, has: &["scalar", "neon"], lacks: &["neon_dotprod", "avx2"] },
-    Processor { name: "cortex-a76", emulated: true, has: &["scalar", "neon", "neon_dotprod"], lacks: &["avx2"] },
+    Processor {
+        name: "cortex-a53",
+        emulated: true,
+        has: &["scalar", "neon"],
+        lacks: &["neon_dotprod", "avx2", "avx_vnni"],
+    },
+    Processor {
+        name: "cortex-a72",
+        emulated: true,
+        has: &["scalar", "neon"],
+        lacks: &["neon_dotprod", "avx2", "avx_vnni"],
+    },
+    Processor {
+        name: "cortex-a76",
+        emulated: true,
+        has: &["scalar", "neon", "neon_dotprod"],
+        lacks: &["avx2", "avx_vnni"],
+    },
 ];
 
 /// What the tests' last line says.
@@ -62,13 +77,15 @@ fn this_machine() -> Result<Processor, String> {
         let line = cpuinfo.lines().find(|line| line.starts_with(name)).unwrap_or_default();
         line.split_whitespace().collect::<Vec<_>>()
     };
-    let x86 = ["avx2", "fma", "f16c"].iter().all(|flag| flags("flags").contains(flag));
+    let x86 = flags("flags");
+    let avx2 = ["avx2", "fma", "f16c"].iter().all(|flag| x86.contains(flag));
     let arm = flags("Features");
     let (has, lacks): (&[_], &[_]) = match std::env::consts::ARCH {
-        "x86_64" if x86 => (&["scalar", "avx2"], &["neon", "neon_dotprod"]),
-        "x86_64" => (&["scalar"], &["avx2", "neon", "neon_dotprod"]),
-        "aarch64" if arm.contains(&"asimddp") => (&["scalar", "neon", "neon_dotprod"], &["avx2"]),
-        "aarch64" => (&["scalar", "neon"], &["neon_dotprod", "avx2"]),
+        "x86_64" if avx2 && x86.contains(&"avx_vnni") => (&["scalar", "avx2", "avx_vnni"], &["neon", "neon_dotprod"]),
+        "x86_64" if avx2 => (&["scalar", "avx2"], &["avx_vnni", "neon", "neon_dotprod"]),
+        "x86_64" => (&["scalar"], &["avx2", "avx_vnni", "neon", "neon_dotprod"]),
+        "aarch64" if arm.contains(&"asimddp") => (&["scalar", "neon", "neon_dotprod"], &["avx2", "avx_vnni"]),
+        "aarch64" => (&["scalar", "neon"], &["neon_dotprod", "avx2", "avx_vnni"]),
         other => return Err(format!("there are no kernels for {other}; run this on x86_64 or aarch64")),
     };
     Ok(Processor { name: "this machine", emulated: false, has, lacks })

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Row, Task, scalar};
-use crate::x86::{load_u8x4, load_u8x8, load_u8x16, store_i16x16};
+use crate::x86::{load_8, load_16, load_u8x4, store_i16x16};
 
 /// Pixels of a step; even, so that no pair is cut.
 const STEP: usize = 8;
@@ -48,22 +48,22 @@ fn samples(row: &Row<'_>, first: usize) -> [__m128i; 2] {
     match row {
         Row::Packed(samples) => {
             let samples = &samples[3 * first..].as_chunks::<24>().0[0];
-            let lower = load_u8x16(&samples.as_chunks::<16>().0[0]);
-            let upper = load_u8x16(&samples[8..].as_chunks::<16>().0[0]);
+            let lower = load_16(&samples.as_chunks::<16>().0[0]);
+            let upper = load_16(&samples[8..].as_chunks::<16>().0[0]);
             [pixels(lower, [0, 3, 6, 9], [1, 4, 7, 10], 1), pixels(upper, [4, 7, 10, 13], [5, 8, 11, 14], 1)]
         }
         Row::Yuyv(samples) => {
-            let samples = load_u8x16(&samples[2 * first..].as_chunks::<16>().0[0]);
+            let samples = load_16(&samples[2 * first..].as_chunks::<16>().0[0]);
             [pixels(samples, [0, 2, 4, 6], [1, 1, 5, 5], 2), pixels(samples, [8, 10, 12, 14], [9, 9, 13, 13], 2)]
         }
         Row::Nv12 { luma, chroma } => {
-            let luma = load_u8x8(&luma[first..].as_chunks::<8>().0[0]);
-            let chroma = load_u8x8(&chroma[first..].as_chunks::<8>().0[0]);
+            let luma = load_8(&luma[first..].as_chunks::<8>().0[0]);
+            let chroma = load_8(&chroma[first..].as_chunks::<8>().0[0]);
             let samples = _mm_unpacklo_epi64(luma, chroma);
             [pixels(samples, [0, 1, 2, 3], [8, 8, 10, 10], 1), pixels(samples, [4, 5, 6, 7], [12, 12, 14, 14], 1)]
         }
         Row::I420 { luma, u, v } => {
-            let luma = load_u8x8(&luma[first..].as_chunks::<8>().0[0]);
+            let luma = load_8(&luma[first..].as_chunks::<8>().0[0]);
             let u = load_u8x4(&u[first / 2..].as_chunks::<4>().0[0]);
             let v = load_u8x4(&v[first / 2..].as_chunks::<4>().0[0]);
             let samples = _mm_unpacklo_epi64(luma, _mm_unpacklo_epi32(u, v));

@@ -20,6 +20,8 @@ use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
@@ -63,7 +65,13 @@ pub const VARIANTS: &[Variant<ConvI8>] = &[
         tile: &[8, 8, 16],
         body: on_arm!(neon_dotprod::run),
     },
-    Variant { name: "conv_i8i8i32_4x8x8_avx2", isa: Isa::Avx2, tile: &[4, 8, 8], body: on_x86!(avx2::run) },
+    Variant { name: "conv_i8i8i32_4x16x4_avx2", isa: Isa::Avx2, tile: &[4, 16, 4], body: on_x86!(avx2::run) },
+    Variant {
+        name: "conv_i8i8i32_6x16x4_avx_vnni",
+        isa: Isa::AvxVnni,
+        tile: &[6, 16, 4],
+        body: on_x86!(avx_vnni::run),
+    },
 ];
 
 /// `output = law(input * weights + bias)` for `rows` of the output; see the module.

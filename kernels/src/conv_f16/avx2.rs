@@ -1,91 +1,154 @@
-//! `conv_f16_f32f16f32_8x8x1_avx2`: weights widened by `vcvtph2ps`, values broadcast on load.
+//! `conv_f16_f32f16f32_6x16x1_avx2`: weights widened by `vcvtph2ps`, values broadcast on load.
 //!
-//! Eight rows by eight channels are eight sum registers, as many as two multipliers with a latency of four keep busy.
+//! Six rows by sixteen channels are twelve sum registers, more than the eight that two multipliers with a latency of four
+//! keep busy, and each widened weight serves six rows.
 
-use std::arch::x86_64::{__m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps, _mm256_set1_ps};
+use std::arch::x86_64::{
+    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps, _mm256_set1_ps, _mm256_setzero_ps,
+};
 
-use super::{ConvF16, Task};
-use crate::rows::{Cursor, Rows, Windows};
+use super::{ConvF16, Task, scalar};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, Windows, cut, short, tile_rows};
 use crate::x86::{load_f16x8, load_f32x8, store_f32x8};
 
 /// Rows of a tile.
-const ROWS: usize = 8;
+const ROWS: usize = 6;
 
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn run(task: Task<'_>) {
-    let Task { geometry, rows, input, conv, residual, output } = task;
-    let windows = Windows::new(geometry, rows, input, conv.pad_value);
+    let geometry = task.geometry;
     let k = geometry.taps() * geometry.channels;
-    for n in (0..conv.n).step_by(8) {
-        let panel = Panel { conv, n, weights: &conv.weights[n * k..][..8 * k], residual };
-        let mut row = 0;
-        while row < windows.count() {
-            row += match windows.count() - row {
-                1 => panel.tile::<1>(&windows, row, output),
-                2 => panel.tile::<2>(&windows, row, output),
-                3 => panel.tile::<3>(&windows, row, output),
-                4..ROWS => panel.tile::<4>(&windows, row, output),
-                _ => panel.tile::<ROWS>(&windows, row, output),
-            };
-        }
+    if k > GROUPS_MAX {
+        return scalar::run(task); // no network has such a layer
+    }
+    let Task { rows, input, conv, residual, output, .. } = task;
+    let layer = Layer { conv, k, residual };
+    let dense = geometry.taps() == 1
+        && geometry.stride == [1, 1]
+        && [geometry.padding_top, geometry.padding_left] == [0, 0]
+        && [geometry.output_height, geometry.output_width] == [geometry.input_height, geometry.input_width];
+    if dense {
+        let first = rows.start * geometry.input_width * k;
+        let rows = rows.len() * geometry.input_width;
+        layer.sweep(&Matrix { rows, width: k, stride: k, input: &input[first..] }, output);
+    } else {
+        layer.sweep(&Windows::new(geometry, rows, input, conv.pad_value), output);
     }
 }
 
-/// Eight output channels from `n` on.
-struct Panel<'a> {
+/// What all panels share.
+struct Layer<'a> {
     conv: &'a ConvF16<'a>,
-    n: usize,
-    weights: &'a [u16],
+    k: usize,
     residual: Option<&'a [f32]>,
 }
 
-impl Panel<'_> {
-    /// R rows; answers R.
+impl Layer<'_> {
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn tile<const R: usize>(&self, windows: &Windows<'_, f32>, row: usize, output: &mut [f32]) -> usize {
-        let bias = load_f32x8(&self.conv.bias[self.n..].as_chunks::<8>().0[0]);
-        let mut sums = [bias; R];
-        let mut cursor = windows.cursor::<R>(row);
-        let mut weights = self.weights;
-        while let Some(rows) = cursor.next() {
-            let (piece, rest) = weights.split_at(rows[0].len() * 8);
-            multiply(&mut sums, rows, piece);
-            weights = rest;
+    fn sweep(&self, source: &impl Source<f32>, output: &mut [f32]) {
+        if short(self.k) {
+            self.sweep_in(&mut [0.0; GROUPS], source, output);
+        } else {
+            self.sweep_in(&mut [0.0; GROUPS_MAX], source, output);
         }
-        for (index, sum) in sums.into_iter().enumerate() {
-            self.store(sum, row + index, output);
-        }
-        R
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn store(&self, sum: __m256, row: usize, output: &mut [f32]) {
-        let count = (self.conv.n - self.n).min(8);
-        let start = row * self.conv.n + self.n;
-        let mut addends = [0.0; 8];
-        if let Some(residual) = self.residual {
-            addends[..count].copy_from_slice(&residual[start..][..count]);
+    fn sweep_in(&self, buffer: &mut [f32], source: &impl Source<f32>, output: &mut [f32]) {
+        let convert = |elements: &[f32], groups: &mut [f32]| groups[..elements.len()].copy_from_slice(elements);
+        bands::sweep::<f32, f32, 1>(buffer, source, [self.k, self.conv.n], convert, |band, n| {
+            if self.conv.n - n > 8 {
+                self.panel::<2>(band, n, output);
+            } else {
+                self.panel::<1>(band, n, output);
+            }
+        });
+    }
+
+    /// The rows of a band by B x 8 output channels from `n` on.
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn panel<const B: usize>(&self, band: Band<'_, f32>, n: usize, output: &mut [f32]) {
+        let weights = blocks(self.conv.weights, n, self.k);
+        let mut start = [_mm256_setzero_ps(); B];
+        for (start, bias) in start.iter_mut().zip(self.conv.bias[n..].as_chunks::<8>().0) {
+            *start = load_f32x8(bias);
         }
+        let mut row = 0;
+        while row < band.rows {
+            let rows = tile_rows(band.rows - row, ROWS);
+            let at = (band.first + row) * self.conv.n + n;
+            match rows {
+                1 => self.store(&tile::<1, B>(band.tile(row), weights, start), at, n, output),
+                2 => self.store(&tile::<2, B>(band.tile(row), weights, start), at, n, output),
+                3 => self.store(&tile::<3, B>(band.tile(row), weights, start), at, n, output),
+                4 => self.store(&tile::<4, B>(band.tile(row), weights, start), at, n, output),
+                5 => self.store(&tile::<5, B>(band.tile(row), weights, start), at, n, output),
+                _ => self.store(&tile::<ROWS, B>(band.tile(row), weights, start), at, n, output),
+            }
+            row += rows;
+        }
+    }
+
+    /// Stores rows of sums of the channels from `n` on; the first result is `output[at]`.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn store<const R: usize, const B: usize>(&self, sums: &[[__m256; B]; R], at: usize, n: usize, output: &mut [f32]) {
         let (low, high) = (_mm256_set1_ps(self.conv.low), _mm256_set1_ps(self.conv.high));
-        let value = _mm256_add_ps(sum, load_f32x8(&addends));
-        let mut results = [0.0; 8];
-        store_f32x8(&mut results, _mm256_min_ps(_mm256_max_ps(value, low), high));
-        output[start..][..count].copy_from_slice(&results[..count]);
+        for (row, sums) in sums.iter().enumerate() {
+            for (block, &sum) in sums.iter().enumerate() {
+                let count = (self.conv.n - n - 8 * block).min(8);
+                let start = at + row * self.conv.n + 8 * block;
+                let mut value = sum;
+                if let Some(residual) = self.residual {
+                    let mut addends = [0.0; 8];
+                    addends[..count].copy_from_slice(&residual[start..][..count]);
+                    value = _mm256_add_ps(value, load_f32x8(&addends));
+                }
+                let value = _mm256_min_ps(_mm256_max_ps(value, low), high);
+                match output[start..].first_chunk_mut::<8>() {
+                    Some(target) if count == 8 => store_f32x8(target, value),
+                    _ => {
+                        let mut results = [0.0; 8];
+                        store_f32x8(&mut results, value);
+                        output[start..][..count].copy_from_slice(&results[..count]);
+                    }
+                }
+            }
+        }
     }
 }
 
-/// Adds the products of one piece along K.
+/// The weights of B x 8 output channels from `n` on, K by K.
+#[inline(always)]
+fn blocks<const B: usize>(weights: &[u16], n: usize, k: usize) -> [&[[u16; 8]]; B] {
+    std::array::from_fn(|block| weights[(n + 8 * block) * k..][..8 * k].as_chunks::<8>().0)
+}
+
+/// The sums of R rows by B x 8 output channels.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn multiply<const R: usize>(sums: &mut [__m256; R], rows: [&[f32]; R], weights: &[u16]) {
-    let (weights, _) = weights.as_chunks::<8>();
-    let rows = rows.map(|row| &row[..weights.len()]);
-    for (k, weights) in weights.iter().enumerate() {
-        let weights = load_f16x8(weights);
-        for (row, sum) in rows.iter().zip(sums.iter_mut()) {
-            *sum = _mm256_fmadd_ps(_mm256_set1_ps(row[k]), weights, *sum);
+fn tile<const R: usize, const B: usize>(
+    rows: [&[f32]; R],
+    weights: [&[[u16; 8]]; B],
+    start: [__m256; B],
+) -> [[__m256; B]; R] {
+    let mut sums = [start; R];
+    let k = weights[0].len();
+    let (rows, weights) = (cut(rows, k), cut(weights, k));
+    for step in 0..k {
+        let mut panel = [_mm256_setzero_ps(); B];
+        for block in 0..B {
+            panel[block] = load_f16x8(&weights[block][step]);
+        }
+        for row in 0..R {
+            let value = _mm256_set1_ps(rows[row][step]);
+            for block in 0..B {
+                sums[row][block] = _mm256_fmadd_ps(value, panel[block], sums[row][block]);
+            }
         }
     }
+    sums
 }

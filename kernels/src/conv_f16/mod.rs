@@ -70,7 +70,7 @@ impl Operator for DenseF16 {
 pub const VARIANTS: &[Variant<DenseF16>] = &[
     Variant { name: "conv_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
     Variant { name: "conv_f16_f32f16f32_8x8x4_neon", isa: Isa::Neon, tile: &[8, 8, 4], body: on_arm!(neon::run) },
-    Variant { name: "conv_f16_f32f16f32_8x8x1_avx2", isa: Isa::Avx2, tile: &[8, 8, 1], body: on_x86!(avx2::run) },
+    Variant { name: "conv_f16_f32f16f32_6x16x1_avx2", isa: Isa::Avx2, tile: &[6, 16, 1], body: on_x86!(avx2::run) },
 ];
 
 /// Runs `task`; see the module.

@@ -1,139 +1,181 @@
-//! `depthwise_i8i8i32_1x16_avx2`: sixteen channels of a pixel at a time.
+//! `depthwise_i8i8i32_4x16_avx2`: four pixels by sixteen channels, products in 16 bits by `vpmaddwd`, which is exact.
 //!
-//! The 16-bit cells of two taps are interleaved, so that `vpmaddwd` multiplies and adds both into 32 bits: exact. A 3x3
-//! window that lies inside of the input has its weights interleaved beforehand and no test of its cells.
+//! The cells of a column are interleaved two by two and widened, so that `vpmaddwd` multiplies and adds both into 32 bits.
+//! Two output rows share the pairs: where a window begins in the middle of a pair, or ends there, a weight is zero. Windows of 3x3 and
+//! 5x5 at steps of 1 and 2 are laid out like that, others are computed tap by tap.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_cvtepi8_epi16, _mm256_madd_epi16, _mm256_permute2x128_si256, _mm256_set1_epi16,
-    _mm256_setzero_si256, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16,
+    __m256i, _mm_setzero_si128, _mm_unpackhi_epi8, _mm_unpacklo_epi8, _mm256_add_epi32, _mm256_cvtepi8_epi16,
+    _mm256_madd_epi16, _mm256_setzero_si256,
 };
 
-use super::{Task, scalar};
-use crate::epilogue::avx2::Requantizer;
-use crate::geometry::Geometry;
-use crate::x86::{load_i8x16, load_i32x8};
+use super::lines::{BLOCK, COLUMNS, Picture, strips, walk};
+use super::{Depthwise, Task, scalar};
+use crate::epilogue::Output;
+use crate::epilogue::avx2::Block;
+use crate::x86::{load_16, load_32, load_i32x8, store_32};
 
-/// Channels a block.
-const BLOCK: usize = 16;
+/// Pixels of a tile.
+const TILE: usize = 4;
 
-/// Sums of the channels 0-3 and 8-11, and 4-7 and 12-15.
-type Sums = [__m256i; 2];
+/// Output rows of a strip.
+const HEIGHT: usize = 2;
+
+/// Registers that a column needs: seven cells, 5 and a step of 2, make four pairs of two halves.
+const REGISTERS: usize = 8;
+
+/// Columns of a strip.
+type Columns = [[[u8; 32]; COLUMNS]; REGISTERS];
+
+/// What each of G pairs of each of K columns is multiplied with, by halves of a block.
+type Weights<const K: usize, const G: usize> = [[[__m256i; K]; 2]; G];
 
 #[target_feature(enable = "avx2")]
 pub(super) fn run(task: Task<'_>) {
     if !task.geometry.channels.is_multiple_of(BLOCK) {
         return scalar::run(task); // a picture of up to 4 channels: no network has such a layer
     }
+    match (task.geometry.kernel, task.geometry.stride) {
+        ([3, 3], [1, 1]) => windows::<3, 4, 2, 1>(task),
+        ([3, 3], [2, 2]) => windows::<3, 5, 2, 2>(task),
+        ([5, 5], [1, 1]) => windows::<5, 6, 3, 1>(task),
+        ([5, 5], [2, 2]) => windows::<5, 7, 3, 2>(task),
+        _ => anything(task),
+    }
+}
+
+/// Windows of K x K cells, S apart; columns of L cells; G pairs for a window.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn windows<const K: usize, const L: usize, const G: usize, const S: usize>(task: Task<'_>) {
+    let padding = [task.depthwise.pad_value; BLOCK];
+    let picture = Picture::new(&task, &padding);
+    let Task { geometry, rows, depthwise, requantize, output, output_stride, .. } = task;
+    let width = geometry.output_width;
+    let mut output = Output::I8 { data: output, stride: output_stride, requantize };
+    let mut columns = [[[0; 32]; COLUMNS]; REGISTERS];
+    walk(geometry, &rows, |index, group| {
+        let weights = [
+            arrange::<K, G>(depthwise, index, geometry.channels, 0),
+            arrange::<K, G>(depthwise, index, geometry.channels, S % 2),
+        ];
+        let (biases, _) = depthwise.bias[index * BLOCK..].as_chunks::<8>();
+        let start = [load_i32x8(&biases[0]), load_i32x8(&biases[1])];
+        let finish = Block::<2>::new(&output, index * BLOCK, geometry.channels);
+        strips(geometry, &rows, index, (group, HEIGHT), |strip| {
+            picture.columns::<K, L>(strip, |column, cells| interleave(cells, column, &mut columns));
+            for (row, weights) in weights.iter().enumerate().take(strip.rows) {
+                let columns = &columns[row * S / 2 * 2..];
+                for x in (0..strip.pixels).step_by(TILE) {
+                    let at = strip.first + row * width + x;
+                    match strip.pixels - x {
+                        1 => finish.store(&tile::<1, K, G, S>(columns, x, weights, start), at, &mut output),
+                        2 => finish.store(&tile::<2, K, G, S>(columns, x, weights, start), at, &mut output),
+                        3 => finish.store(&tile::<3, K, G, S>(columns, x, weights, start), at, &mut output),
+                        _ => finish.store(&tile::<TILE, K, G, S>(columns, x, weights, start), at, &mut output),
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// The weights of a block for windows that begin `skip` cells below the first of their first pair.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn arrange<const K: usize, const G: usize>(
+    depthwise: &Depthwise<'_>,
+    index: usize,
+    channels: usize,
+    skip: usize,
+) -> Weights<K, G> {
+    let (taps, blocks) = (depthwise.weights.as_chunks::<BLOCK>().0, channels / BLOCK);
+    let mut weights = [[[_mm256_setzero_si256(); K]; 2]; G];
+    for (pair, weights) in weights.iter_mut().enumerate() {
+        for column in 0..K {
+            let mut cells = [_mm_setzero_si128(); 2];
+            for (index_in_pair, cell) in cells.iter_mut().enumerate() {
+                let row = (2 * pair + index_in_pair).wrapping_sub(skip);
+                if row < K {
+                    *cell = load_16(&taps[(row * K + column) * blocks + index]);
+                }
+            }
+            weights[0][column] = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(cells[0], cells[1]));
+            weights[1][column] = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(cells[0], cells[1]));
+        }
+    }
+    weights
+}
+
+/// Lays out the cells of one column.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn interleave<const L: usize>(cells: [&[i8; BLOCK]; L], column: usize, columns: &mut Columns) {
+    for pair in 0..L.div_ceil(2) {
+        let (first, second) = (load_16(cells[2 * pair]), load_16(cells[(2 * pair + 1).min(L - 1)]));
+        store_32(&mut columns[2 * pair][column], _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(first, second)));
+        store_32(&mut columns[2 * pair + 1][column], _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(first, second)));
+    }
+}
+
+/// The sums of P pixels from the strip's pixel `x` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
+    columns: &[[[u8; 32]; COLUMNS]],
+    x: usize,
+    weights: &Weights<K, G>,
+    start: [__m256i; 2],
+) -> [[__m256i; 2]; P] {
+    let mut sums = [start; P];
+    for half in 0..2 {
+        for pair in 0..G {
+            let cells = &columns[2 * pair + half][x * S..][..(P - 1) * S + K];
+            let weights = &weights[pair][half];
+            for (column, cell) in cells.iter().enumerate() {
+                let cell = load_32(cell);
+                for pixel in 0..P {
+                    if column >= pixel * S && column < pixel * S + K {
+                        let products = _mm256_madd_epi16(cell, weights[column - pixel * S]);
+                        sums[pixel][half] = _mm256_add_epi32(sums[pixel][half], products);
+                    }
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Any window and step, pixel by pixel and tap by tap.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn anything(task: Task<'_>) {
     let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
-    let columns = geometry.columns_inside();
-    let (input, weights) = (input.as_chunks::<BLOCK>().0, depthwise.weights.as_chunks::<BLOCK>().0);
+    let mut output = Output::I8 { data: output, stride: output_stride, requantize };
+    let (input, taps) = (input.as_chunks::<BLOCK>().0, depthwise.weights.as_chunks::<BLOCK>().0);
+    let padding = [depthwise.pad_value; BLOCK];
     let blocks = geometry.channels / BLOCK;
-    for block in 0..blocks {
-        let (biases, _) = depthwise.bias[block * BLOCK..][..BLOCK].as_chunks::<8>();
-        let biases = [0, 1].map(|half| load_i32x8(&biases[half]));
-        let requantizers = [0, 8].map(|half| Requantizer::new(&requantize, block * BLOCK + half, 8));
-        let window = Window { geometry, input, block, blocks, weights, pad_value: depthwise.pad_value };
-        let nine = (geometry.kernel == [3, 3]).then(|| window.pairs());
+    for index in 0..blocks {
+        let (biases, _) = depthwise.bias[index * BLOCK..].as_chunks::<8>();
+        let finish = Block::<2>::new(&output, index * BLOCK, geometry.channels);
         let mut pixel = 0;
         for y in rows.clone() {
-            let inside = nine.as_ref().zip(geometry.rows_inside(y));
             for x in 0..geometry.output_width {
-                let sums = match inside {
-                    Some((pairs, top)) if columns.contains(&x) => window.inside(pairs, top, x),
-                    _ => window.anywhere(y, x),
-                };
-                let ordered = [
-                    _mm256_permute2x128_si256::<0x20>(sums[0], sums[1]),
-                    _mm256_permute2x128_si256::<0x31>(sums[0], sums[1]),
-                ];
-                let target = &mut output[pixel * output_stride..];
-                for half in 0..2 {
-                    requantizers[half].store(_mm256_add_epi32(ordered[half], biases[half]), pixel, target);
+                let mut sums = [load_i32x8(&biases[0]), load_i32x8(&biases[1])];
+                for tap in 0..geometry.taps() {
+                    let cell = geometry.pixel(y, x, tap).map_or(&padding, |pixel| &input[pixel * blocks + index]);
+                    let (cell, weight) = (load_16(cell), load_16(&taps[tap * blocks + index]));
+                    let zero = load_16(&[0_i8; BLOCK]);
+                    let low = [_mm_unpacklo_epi8(cell, zero), _mm_unpacklo_epi8(weight, zero)];
+                    let high = [_mm_unpackhi_epi8(cell, zero), _mm_unpackhi_epi8(weight, zero)];
+                    for (sum, [cell, weight]) in sums.iter_mut().zip([low, high]) {
+                        let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(cell), _mm256_cvtepi8_epi16(weight));
+                        *sum = _mm256_add_epi32(*sum, products);
+                    }
                 }
+                finish.store(&[sums], pixel, &mut output);
                 pixel += 1;
             }
         }
     }
-}
-
-/// The windows of sixteen channels; pictures and weights as blocks of sixteen.
-struct Window<'a> {
-    geometry: &'a Geometry,
-    input: &'a [[i8; BLOCK]],
-    block: usize,
-    blocks: usize,
-    weights: &'a [[i8; BLOCK]],
-    pad_value: i8,
-}
-
-impl Window<'_> {
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn weight(&self, tap: usize) -> __m256i {
-        widened(&self.weights[tap * self.blocks + self.block])
-    }
-
-    /// The nine weights of a 3x3 window, two taps interleaved, the last with nothing.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn pairs(&self) -> [[__m256i; 2]; 5] {
-        [0, 2, 4, 6, 8].map(|tap| {
-            let next = if tap == 8 { _mm256_setzero_si256() } else { self.weight(tap + 1) };
-            interleave(self.weight(tap), next)
-        })
-    }
-
-    /// The window of column x, which lies inside of the input, as do the rows from `top` on.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn inside(&self, pairs: &[[__m256i; 2]; 5], top: usize, x: usize) -> Sums {
-        let left = x * self.geometry.stride[1] - self.geometry.padding_left;
-        let mut first = (top * self.geometry.input_width + left) * self.blocks + self.block;
-        let mut cells = [_mm256_setzero_si256(); 10];
-        for row in cells.as_chunks_mut::<3>().0 {
-            let line = &self.input[first..=first + 2 * self.blocks];
-            *row = [0, self.blocks, 2 * self.blocks].map(|at| widened(&line[at]));
-            first += self.geometry.input_width * self.blocks;
-        }
-        let mut sums = [_mm256_setzero_si256(); 2];
-        for (pair, weights) in pairs.iter().enumerate() {
-            sums = add(sums, interleave(cells[2 * pair], cells[2 * pair + 1]), *weights);
-        }
-        sums
-    }
-
-    /// Any window at any place.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn anywhere(&self, y: usize, x: usize) -> Sums {
-        let mut sums = [_mm256_setzero_si256(); 2];
-        for tap in 0..self.geometry.taps() {
-            let cell = match self.geometry.pixel(y, x, tap) {
-                Some(pixel) => widened(&self.input[pixel * self.blocks + self.block]),
-                None => _mm256_set1_epi16(i16::from(self.pad_value)),
-            };
-            let nothing = _mm256_setzero_si256();
-            sums = add(sums, interleave(cell, nothing), interleave(self.weight(tap), nothing));
-        }
-        sums
-    }
-}
-
-/// Sixteen bytes as 16-bit lanes.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn widened(source: &[i8; BLOCK]) -> __m256i {
-    _mm256_cvtepi8_epi16(load_i8x16(source))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn interleave(first: __m256i, second: __m256i) -> [__m256i; 2] {
-    [_mm256_unpacklo_epi16(first, second), _mm256_unpackhi_epi16(first, second)]
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn add(sums: Sums, cells: [__m256i; 2], weights: [__m256i; 2]) -> Sums {
-    [0, 1].map(|half| _mm256_add_epi32(sums[half], _mm256_madd_epi16(cells[half], weights[half])))
 }

@@ -18,6 +18,10 @@ use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(target_arch = "x86_64")]
+mod lines;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod pack;
@@ -65,7 +69,13 @@ impl Operator for DepthwiseI8 {
 pub const VARIANTS: &[Variant<DepthwiseI8>] = &[
     Variant { name: "depthwise_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
     Variant { name: "depthwise_i8i8i32_1x16_neon", isa: Isa::Neon, tile: &[1, 16], body: on_arm!(neon::run) },
-    Variant { name: "depthwise_i8i8i32_1x16_avx2", isa: Isa::Avx2, tile: &[1, 16], body: on_x86!(avx2::run) },
+    Variant { name: "depthwise_i8i8i32_4x16_avx2", isa: Isa::Avx2, tile: &[4, 16], body: on_x86!(avx2::run) },
+    Variant {
+        name: "depthwise_i8i8i32_4x16_avx_vnni",
+        isa: Isa::AvxVnni,
+        tile: &[4, 16],
+        body: on_x86!(avx_vnni::run),
+    },
 ];
 
 /// Runs `task`; see the module.

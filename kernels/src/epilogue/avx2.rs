@@ -1,15 +1,24 @@
-//! The law on AVX2, eight channels at a time. Rounding is the processor's default, to nearest even.
+//! The law on AVX2. Rounding is the processor's default, to nearest even.
+//!
+//! Two rows of sixteen channels become 32 bytes at once. Packing mixes the halves of registers; one permutation at the end
+//! puts them right, so short integers between are in *packed order*: channels 0-3, 8-11 | 4-7, 12-15.
+//!
+//! Of the clamp only the upper bound is applied to floats: what is too small saturates on its way to bytes, and the lower
+//! bound is an integer.
 
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_abs_epi16, _mm_add_epi16, _mm_adds_epi16, _mm_cvtsi32_si128, _mm_max_epi16,
-    _mm_min_epi16, _mm_mulhrs_epi16, _mm_packs_epi16, _mm_packs_epi32, _mm_packus_epi16, _mm_set1_epi16,
-    _mm_setzero_si128, _mm_sra_epi16, _mm_srl_epi16, _mm_sub_epi16, _mm256_add_epi32, _mm256_add_ps,
+    __m128i, __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps, _mm256_adds_epi16,
     _mm256_castsi256_si128, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256,
-    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_sub_epi32,
+    _mm256_max_epi8, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_packs_epi16, _mm256_packs_epi32,
+    _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setr_epi32, _mm256_setzero_ps, _mm256_sub_epi32,
 };
 
-use super::{Activation, Grid, Output, Requantize};
-use crate::x86::{load_f32x8, load_i8x8, load_i16x8, load_i32x8, store_f32x8, store_i8x8};
+use super::{Activation, Grid, Output, Requantize, Residual};
+use crate::x86::{load_8, load_f32x8, store_8, store_16, store_32, store_f32x8};
+use bump::Bump;
+
+mod bump;
 
 /// The elements `n..n + 8`.
 #[inline]
@@ -53,10 +62,18 @@ impl<'a> Quantizer<'a> {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn store(&self, values: __m256, target: &mut [i8; 8]) {
-        store_i8x8(target, self.round(values));
+        store_8(target, self.round(values));
         if let Some(table) = self.table {
-            *target = target.map(|q| table[usize::from((i16::from(q) + 128) as u8)]);
+            look_up(table, target);
         }
+    }
+}
+
+/// The last step of [`Activation::Table`].
+#[inline]
+fn look_up(table: &[i8; 256], results: &mut [i8]) {
+    for q in results {
+        *q = table[usize::from((i16::from(*q) + 128) as u8)];
     }
 }
 
@@ -64,159 +81,238 @@ impl<'a> Quantizer<'a> {
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) fn centred(q: &[i8; 8], zero_point: __m256i) -> __m256 {
-    _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_cvtepi8_epi32(load_i8x8(q)), zero_point))
+    _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_cvtepi8_epi32(load_8(q)), zero_point))
 }
 
-/// Requantisation of the channels `n..n + count` (count <= 8) in registers.
-pub(crate) struct Requantizer<'a> {
+/// What turns the sums of B x 8 output channels (B is 1 or 2) into results.
+pub(crate) struct Block<'a, const B: usize> {
+    /// The first channel.
     n: usize,
+    /// How many there are, at most B x 8.
     count: usize,
-    /// All eight channels, no residual, a clamp and nothing else.
-    plain: bool,
-    scale: __m256,
-    quantizer: Quantizer<'a>,
-    requantize: Requantize<'a>,
-}
-
-impl<'a> Requantizer<'a> {
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn new(requantize: &Requantize<'a>, n: usize, count: usize) -> Self {
-        Self {
-            n,
-            count,
-            plain: count == 8 && requantize.residual.is_none() && matches!(requantize.activation, Activation::Clamp),
-            scale: load_f32x8(eight(requantize.scale, n)),
-            quantizer: Quantizer::new(&requantize.grid()),
-            requantize: *requantize,
-        }
-    }
-
-    /// Stores the results of one row. `target` is the row from channel 0 on.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn store(&self, sums: __m256i, row: usize, target: &mut [i8]) {
-        let values = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), self.scale);
-        let target = &mut target[self.n..];
-        match target.first_chunk_mut::<8>() {
-            Some(target) if self.plain => store_i8x8(target, self.quantizer.round(values)),
-            _ => self.store_other(values, row, target),
-        }
-    }
-
-    /// With a residual, an activation, or fewer than eight channels. A function of its own, so that the other case is
-    /// short enough to stand in each kernel's loop.
-    #[inline(never)]
-    #[target_feature(enable = "avx2")]
-    fn store_other(&self, mut values: __m256, row: usize, target: &mut [i8]) {
-        if let Some(residual) = self.requantize.residual {
-            let source = &residual.data[row * residual.stride + self.n..][..self.count];
-            let mut addends = [0; 8];
-            addends[..self.count].copy_from_slice(source);
-            let addends = centred(&addends, _mm256_set1_epi32(residual.zero_point));
-            values = _mm256_add_ps(values, _mm256_mul_ps(addends, _mm256_set1_ps(residual.scale)));
-        }
-        let mut results = [0; 8];
-        match self.requantize.activation {
-            Activation::Clamp | Activation::Table(_) => self.quantizer.store(values, &mut results),
-            Activation::Leaky { slope } => {
-                let below = _mm256_mul_ps(values, _mm256_set1_ps(slope));
-                self.quantizer.store(_mm256_max_ps(values, below), &mut results);
-            }
-            Activation::Bump { index_shift, table, fraction, gain } => {
-                let gain = load_i16x8(gain[self.n..].first_chunk().expect("gains are padded to 8"));
-                store_i8x8(&mut results, self.bump(values, index_shift, table, fraction, gain));
-            }
-        }
-        target[..self.count].copy_from_slice(&results[..self.count]);
-    }
-}
-
-impl Requantizer<'_> {
-    /// [`Activation::Bump`]; eight bytes in the lower half.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn bump(&self, values: __m256, index_shift: u32, table: &[u8; 64], fraction: u32, gain: __m128i) -> __m128i {
-        let fitting = _mm256_min_ps(_mm256_max_ps(values, _mm256_set1_ps(-32768.0)), _mm256_set1_ps(32767.0));
-        let wide = _mm256_cvtps_epi32(fitting);
-        let p = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
-        let half = _mm_set1_epi16((1 << index_shift) / 2);
-        let index = _mm_srl_epi16(_mm_add_epi16(_mm_abs_epi16(p), half), _mm_cvtsi32_si128(index_shift.cast_signed()));
-        let mut bump = [0; 8];
-        store_i8x8(&mut bump, _mm_packus_epi16(index, index));
-        let bump = bump.map(|index| table.get(usize::from(index as u8)).map_or(0, |&b| i16::from(b)));
-        let y = _mm_sub_epi16(_mm_max_epi16(p, _mm_setzero_si128()), load_i16x8(&bump));
-        let Requantize { zero_point, low, high, .. } = self.requantize;
-        let offset = (zero_point << fraction) + ((1 << fraction) >> 1);
-        let y = _mm_adds_epi16(_mm_mulhrs_epi16(y, gain), _mm_set1_epi16(offset as i16));
-        let y = _mm_sra_epi16(y, _mm_cvtsi32_si128(fraction.cast_signed()));
-        let y = _mm_min_epi16(_mm_max_epi16(y, _mm_set1_epi16(i16::from(low))), _mm_set1_epi16(i16::from(high)));
-        _mm_packs_epi16(y, y)
-    }
-}
-
-/// Scaling of the channels `n..n + count` (count <= 8) to real numbers.
-struct Floats {
-    n: usize,
-    count: usize,
-    scale: __m256,
-    low: __m256,
-    high: __m256,
-}
-
-impl Floats {
-    /// Stores the results of one row. `target` is the row from channel 0 on.
-    #[inline(never)]
-    #[target_feature(enable = "avx2")]
-    fn store(&self, sums: __m256i, target: &mut [f32]) {
-        let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), self.scale);
-        let mut results = [0.0; 8];
-        store_f32x8(&mut results, _mm256_min_ps(_mm256_max_ps(value, self.low), self.high));
-        target[self.n..][..self.count].copy_from_slice(&results[..self.count]);
-    }
-}
-
-/// What turns the sums of eight output channels into results.
-pub(crate) struct Block<'a> {
-    bias: __m256i,
+    scale: [__m256; B],
     finish: Finish<'a>,
 }
 
 enum Finish<'a> {
-    I8(Requantizer<'a>),
-    F32(Floats),
+    /// A clamp and nothing else, for B x 8 channels: the case that stands in each kernel's loop.
+    Plain(Clamp),
+    Other(Clamp, Requantize<'a>),
+    Bump(Bump),
+    F32 {
+        low: f32,
+        high: f32,
+    },
 }
 
-impl<'a> Block<'a> {
+/// From short integers to bytes.
+#[derive(Clone, Copy)]
+struct Clamp {
+    /// high - zero point.
+    high: __m256,
+    zero_point: __m256i,
+    low: __m256i,
+}
+
+impl Clamp {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn new(requantize: &Requantize<'_>) -> Self {
+        let (_, high) = requantize.grid().bounds();
+        Self {
+            high: _mm256_set1_ps(high),
+            zero_point: _mm256_set1_epi16(requantize.zero_point as i16),
+            low: _mm256_set1_epi8(requantize.low),
+        }
+    }
+
+    /// q of two rows of real numbers, in order: sixteen bytes a row.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bytes<const B: usize>(&self, first: [__m256; B], second: [__m256; B]) -> __m256i {
+        let first = _mm256_adds_epi16(shorts(first, self.high), self.zero_point);
+        let second = _mm256_adds_epi16(shorts(second, self.high), self.zero_point);
+        ordered(_mm256_max_epi8(_mm256_packs_epi16(first, second), self.low))
+    }
+}
+
+/// Rounded and saturated, in packed order. What is above `high` becomes it, because a conversion does not saturate.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn shorts<const B: usize>(values: [__m256; B], high: __m256) -> __m256i {
+    let first = _mm256_cvtps_epi32(_mm256_min_ps(values[0], high));
+    let second = if B == 2 { _mm256_cvtps_epi32(_mm256_min_ps(values[B - 1], high)) } else { first };
+    _mm256_packs_epi32(first, second)
+}
+
+/// Two rows of bytes, packed from two registers in packed order, in their order.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn ordered(bytes: __m256i) -> __m256i {
+    _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+}
+
+impl<'a, const B: usize> Block<'a, B> {
     /// For the channels from `n` on of `channels`.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn new(bias: &[i32], output: &Output<'a>, n: usize, channels: usize) -> Self {
-        let count = (channels - n).min(8);
-        let finish = match output {
-            Output::I8 { requantize, .. } => Finish::I8(Requantizer::new(requantize, n, count)),
-            Output::F32 { scale, low, high, .. } => Finish::F32(Floats {
-                n,
-                count,
-                scale: load_f32x8(eight(scale, n)),
-                low: _mm256_set1_ps(*low),
-                high: _mm256_set1_ps(*high),
-            }),
+    pub(crate) fn new(output: &Output<'a>, n: usize, channels: usize) -> Self {
+        let count = (channels - n).min(8 * B);
+        let (scales, finish) = match output {
+            Output::I8 { requantize, .. } => {
+                let clamp = Clamp::new(requantize);
+                let finish = match requantize.activation {
+                    Activation::Bump { .. } => Finish::Bump(Bump::new::<B>(requantize, n)),
+                    Activation::Clamp if requantize.residual.is_none() && count == 8 * B => Finish::Plain(clamp),
+                    _ => Finish::Other(clamp, *requantize),
+                };
+                (requantize.scale, finish)
+            }
+            Output::F32 { scale, low, high, .. } => (*scale, Finish::F32 { low: *low, high: *high }),
         };
-        Self { bias: load_i32x8(eight(bias, n)), finish }
+        let mut scale = [_mm256_setzero_ps(); B];
+        for (block, scale) in scale.iter_mut().enumerate() {
+            *scale = load_f32x8(eight(scales, n + 8 * block));
+        }
+        Self { n, count, scale, finish }
     }
 
-    /// Stores the results of one row.
+    /// Stores the results of the rows from `row` on.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn store(&self, sums: __m256i, row: usize, output: &mut Output<'_>) {
-        let sums = _mm256_add_epi32(sums, self.bias);
+    pub(crate) fn store<const R: usize>(&self, sums: &[[__m256i; B]; R], row: usize, output: &mut Output<'_>) {
         match (&self.finish, output) {
-            (Finish::I8(requantizer), Output::I8 { data, stride, .. }) => {
-                requantizer.store(sums, row, &mut data[row * *stride..]);
+            (Finish::Plain(clamp), Output::I8 { data, stride, .. }) => {
+                for (pair, sums) in sums.chunks(2).enumerate() {
+                    let second = sums.len() - 1;
+                    let bytes = clamp.bytes(self.scaled(sums[0]), self.scaled(sums[second]));
+                    let start = (row + 2 * pair) * *stride + self.n;
+                    store_whole::<B>(_mm256_castsi256_si128(bytes), &mut data[start..]);
+                    if second == 1 {
+                        store_whole::<B>(_mm256_extracti128_si256::<1>(bytes), &mut data[start + *stride..]);
+                    }
+                }
             }
-            (Finish::F32(floats), Output::F32 { data, stride, .. }) => floats.store(sums, &mut data[row * *stride..]),
-            _ => unreachable!("a block is made for the output that it stores to"),
+            (_, output) => self.store_other(sums, row, output),
         }
+    }
+
+    /// Everything but the plain clamp of whole blocks. A function of its own, so that the plain case is short enough to
+    /// stand in each kernel's loop.
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn store_other(&self, sums: &[[__m256i; B]], row: usize, output: &mut Output<'_>) {
+        match output {
+            Output::I8 { data, stride, .. } => {
+                for (pair, sums) in sums.chunks(2).enumerate() {
+                    let row = row + 2 * pair;
+                    let mut results = [0; 32];
+                    store_32(&mut results, self.bytes(sums, row));
+                    if let Finish::Other(_, Requantize { activation: Activation::Table(table), .. }) = &self.finish {
+                        look_up(table, &mut results);
+                    }
+                    for (index, results) in results.as_chunks::<16>().0.iter().take(sums.len()).enumerate() {
+                        let target = &mut data[(row + index) * *stride + self.n..];
+                        match target.first_chunk_mut::<16>() {
+                            Some(target) if self.count == 16 => *target = *results,
+                            _ => target[..self.count].copy_from_slice(&results[..self.count]),
+                        }
+                    }
+                }
+            }
+            Output::F32 { data, stride, .. } => {
+                for (index, &sums) in sums.iter().enumerate() {
+                    self.store_floats(sums, &mut data[(row + index) * *stride + self.n..]);
+                }
+            }
+        }
+    }
+
+    /// q of one or two rows before a table.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bytes(&self, sums: &[[__m256i; B]], row: usize) -> __m256i {
+        let second = sums.len() - 1;
+        let values = [self.scaled(sums[0]), self.scaled(sums[second])];
+        match &self.finish {
+            Finish::Other(clamp, requantize) => {
+                let first = self.adjusted(values[0], requantize, row);
+                clamp.bytes(first, self.adjusted(values[1], requantize, row + second))
+            }
+            Finish::Plain(clamp) => clamp.bytes(values[0], values[1]),
+            Finish::Bump(bump) => bump.bytes(values[0], values[1]),
+            Finish::F32 { .. } => unreachable!("a block is made for the output that it stores to"),
+        }
+    }
+
+    /// The law between the scale and the clamp.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn adjusted(&self, mut values: [__m256; B], requantize: &Requantize<'_>, row: usize) -> [__m256; B] {
+        if let Some(residual) = &requantize.residual {
+            let addends = self.addends(residual, row);
+            for (value, addend) in values.iter_mut().zip(addends) {
+                *value = _mm256_add_ps(*value, addend);
+            }
+        }
+        if let Activation::Leaky { slope } = requantize.activation {
+            for value in &mut values {
+                *value = _mm256_max_ps(*value, _mm256_mul_ps(*value, _mm256_set1_ps(slope)));
+            }
+        }
+        values
+    }
+
+    /// A row of the residual in units of the result.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn addends(&self, residual: &Residual<'_>, row: usize) -> [__m256; B] {
+        let source = &residual.data[row * residual.stride + self.n..];
+        let mut bytes = [[0; 8]; B];
+        match source.as_chunks::<8>().0.first_chunk::<B>() {
+            Some(whole) if self.count == 8 * B => bytes = *whole,
+            _ => bytes.as_flattened_mut()[..self.count].copy_from_slice(&source[..self.count]),
+        }
+        let (scale, zero_point) = (_mm256_set1_ps(residual.scale), _mm256_set1_epi32(residual.zero_point));
+        let mut addends = [_mm256_setzero_ps(); B];
+        for (addend, bytes) in addends.iter_mut().zip(&bytes) {
+            *addend = _mm256_mul_ps(centred(bytes, zero_point), scale);
+        }
+        addends
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn store_floats(&self, sums: [__m256i; B], target: &mut [f32]) {
+        let Finish::F32 { low, high } = self.finish else {
+            unreachable!("a block is made for the output that it stores to")
+        };
+        let mut results = [[0.0; 8]; B];
+        for (results, value) in results.iter_mut().zip(self.scaled(sums)) {
+            store_f32x8(results, _mm256_min_ps(_mm256_max_ps(value, _mm256_set1_ps(low)), _mm256_set1_ps(high)));
+        }
+        target[..self.count].copy_from_slice(&results.as_flattened()[..self.count]);
+    }
+
+    /// f32(acc) * scale.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn scaled(&self, sums: [__m256i; B]) -> [__m256; B] {
+        let mut values = self.scale;
+        for (value, sum) in values.iter_mut().zip(sums) {
+            *value = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), *value);
+        }
+        values
+    }
+}
+
+/// Stores B x 8 bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_whole<const B: usize>(bytes: __m128i, target: &mut [i8]) {
+    if B == 2 {
+        store_16(&mut target.as_chunks_mut::<16>().0[0], bytes);
+    } else {
+        store_8(&mut target.as_chunks_mut::<8>().0[0], bytes);
     }
 }

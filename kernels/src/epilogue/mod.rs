@@ -171,7 +171,7 @@ impl<'a> Requantize<'a> {
 
 impl Output<'_> {
     /// The rows from `row` on.
-    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
     pub(crate) fn below(&mut self, row: usize) -> Output<'_> {
         match self {
             Self::I8 { data, stride, requantize } => {

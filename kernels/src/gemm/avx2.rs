@@ -1,119 +1,138 @@
-//! `gemm_i8i8i32_4x8x8_avx2`: products in 16 bits by `vpmaddwd`, which is exact for every value.
+//! `gemm_i8i8i32_4x16x4_avx2`: `vpmaddubsw` of |a| and sign(w, a), which is exact: two products of at most 128 x 127 fit
+//! 16 bits. `vpmaddwd` with ones then adds pairs of them into 32 bits.
 //!
-//! A row's bytes are widened once a tile into a buffer; each group of 4 along K is then spread over a register by a
-//! broadcasting load, and meets the same group of four output channels, widened on load. A register holds two partial
-//! sums of four channels; one `vphaddd` a row after the whole of K finishes the job.
+//! Groups of four activations lie beside their magnitudes; both are spread over a register by broadcasting loads. Sixteen
+//! output channels are two registers of weights just as the bundle holds them, and eight registers of sums.
 //!
-//! The other exact form, `vpmaddubsw` of |a| and sign(w, a), is within 15 % on all makers' cores and slower on Intel's.
+//! The other exact form multiplies 16-bit numbers by `vpmaddwd`. It takes as many instructions a product, but weights
+//! must be widened and rearranged first; `docs/reference/kernels.md` has the measurements of both.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_cvtepi8_epi16, _mm256_hadd_epi32, _mm256_madd_epi16, _mm256_permute4x64_epi64,
-    _mm256_setzero_si256,
+    __m256i, _mm_abs_epi8, _mm_cvtsi32_si128, _mm_unpackhi_epi32, _mm_unpacklo_epi32, _mm256_add_epi32,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
+    _mm256_sign_epi8,
 };
 
-use super::{Gemm, Task};
+use super::{Gemm, Task, scalar};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::Block;
-use crate::rows::{Cursor, Matrix, Rows};
-use crate::x86::{load_i8x8, load_i8x16, splat_i16x4, store_i16x16};
+use crate::x86::{load_16, load_32, load_i32x8, store_8, store_16};
 
 /// Rows of a tile.
 const ROWS: usize = 4;
 
-/// Bytes of a row that are widened at a time.
-const WIDENED: usize = 256;
+/// Longest row.
+pub(crate) const K_MAX: usize = 4 * GROUPS_MAX;
 
-/// Of each row: channels 0-3 and 4-7, two partial sums each.
-type Sums<const R: usize> = [[__m256i; 2]; R];
+/// Four activations and their magnitudes.
+type Group = [u8; 8];
 
 #[target_feature(enable = "avx2")]
 pub(super) fn run(mut task: Task<'_>) {
+    if task.gemm.k > K_MAX {
+        return scalar::run(task); // no network has such a layer
+    }
     let matrix = Matrix { rows: task.rows, width: task.gemm.k, stride: task.input_stride, input: task.input };
     sweep(&matrix, task.gemm, &mut task.output);
 }
 
-/// All rows of `source` by one panel of 8 output channels after the other, so that the panel stays in the first cache.
+/// All rows of `source` by all output channels.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(crate) fn sweep<S: Rows<i8>>(source: &S, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    let mut buffer = [[0; WIDENED]; ROWS];
-    for n in (0..gemm.n).step_by(8) {
-        let panel = &gemm.weights[n * gemm.k..][..8 * gemm.k];
-        let block = Block::new(gemm.bias, output, n, gemm.n);
-        let mut row = 0;
-        while row < source.count() {
-            row += match source.count() - row {
-                1 => tile::<1, S>(source, row, panel, &mut buffer, &block, output),
-                2 => tile::<2, S>(source, row, panel, &mut buffer, &block, output),
-                3 => tile::<3, S>(source, row, panel, &mut buffer, &block, output),
-                _ => tile::<ROWS, S>(source, row, panel, &mut buffer, &block, output),
-            };
-        }
+pub(crate) fn sweep(source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
+    if short(gemm.k / 4) {
+        sweep_in(&mut [[0; 8]; GROUPS], source, gemm, output);
+    } else {
+        sweep_in(&mut [[0; 8]; GROUPS_MAX], source, gemm, output);
     }
 }
 
-/// R rows by 8 channels; answers R.
+/// [`sweep`] with bands in `buffer`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn tile<const R: usize, S: Rows<i8>>(
-    source: &S,
-    row: usize,
-    panel: &[i8],
-    buffer: &mut [[i16; WIDENED]; ROWS],
-    block: &Block<'_>,
-    output: &mut Output<'_>,
-) -> usize {
-    let mut sums = [[_mm256_setzero_si256(); 2]; R];
-    let mut cursor = source.cursor::<R>(row);
-    let mut panel = panel;
-    while let Some(rows) = cursor.next() {
-        let length = rows[0].len();
-        for start in (0..length).step_by(WIDENED) {
-            let width = WIDENED.min(length - start);
-            let (weights, rest) = panel.split_at(width * 8);
-            for (buffer, row) in buffer.iter_mut().zip(rows) {
-                widen(&row[start..][..width], buffer);
+fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
+    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
+    bands::sweep::<i8, Group, 4>(buffer, source, [gemm.k / 4, gemm.n], convert, |band, n| {
+        if gemm.n - n > 8 {
+            panel::<2>(band, gemm, n, output);
+        } else {
+            panel::<1>(band, gemm, n, output);
+        }
+    });
+}
+
+/// Puts each four elements and their magnitudes side by side.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn convert(elements: &[i8], groups: &mut [Group]) {
+    let (fours, _) = elements.as_chunks::<4>();
+    let groups = &mut groups[..fours.len()];
+    let ((sixteens, _), (quads, rest)) = (elements.as_chunks::<16>(), groups.as_chunks_mut::<4>());
+    for (sixteen, quad) in sixteens.iter().zip(quads) {
+        let values = load_16(sixteen);
+        let magnitudes = _mm_abs_epi8(values);
+        let (halves, _) = quad.as_flattened_mut().as_chunks_mut::<16>();
+        store_16(&mut halves[0], _mm_unpacklo_epi32(values, magnitudes));
+        store_16(&mut halves[1], _mm_unpackhi_epi32(values, magnitudes));
+    }
+    for (four, group) in fours[sixteens.len() * 4..].iter().zip(rest) {
+        let values = _mm_cvtsi32_si128(i32::from_ne_bytes(four.map(i8::cast_unsigned)));
+        store_8(group, _mm_unpacklo_epi32(values, _mm_abs_epi8(values)));
+    }
+}
+
+/// The rows of a band by B x 8 output channels from `n` on.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
+    let weights = gemm.blocks(n);
+    let mut start = [_mm256_setzero_si256(); B];
+    for (start, bias) in start.iter_mut().zip(gemm.bias[n..].as_chunks::<8>().0) {
+        *start = load_i32x8(bias);
+    }
+    let block = Block::<B>::new(output, n, gemm.n);
+    let mut row = 0;
+    while row < band.rows {
+        let rows = tile_rows(band.rows - row, ROWS);
+        let at = band.first + row;
+        match rows {
+            1 => block.store(&tile::<1, B>(band.tile(row), weights, start), at, output),
+            2 => block.store(&tile::<2, B>(band.tile(row), weights, start), at, output),
+            3 => block.store(&tile::<3, B>(band.tile(row), weights, start), at, output),
+            _ => block.store(&tile::<ROWS, B>(band.tile(row), weights, start), at, output),
+        }
+        row += rows;
+    }
+}
+
+/// The sums of R rows by B x 8 output channels.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn tile<const R: usize, const B: usize>(
+    rows: [&[Group]; R],
+    weights: [&[[i8; 32]]; B],
+    start: [__m256i; B],
+) -> [[__m256i; B]; R] {
+    let mut sums = [start; R];
+    let ones = _mm256_set1_epi16(1);
+    let steps = weights[0].len();
+    let (rows, weights) = (cut(rows, steps), cut(weights, steps));
+    for step in 0..steps {
+        let mut panel = [_mm256_setzero_si256(); B];
+        for block in 0..B {
+            panel[block] = load_32(&weights[block][step]);
+        }
+        for row in 0..R {
+            let [a, b, c, d, e, f, g, h] = rows[row][step];
+            let values = _mm256_set1_epi32(i32::from_ne_bytes([a, b, c, d]));
+            let magnitudes = _mm256_set1_epi32(i32::from_ne_bytes([e, f, g, h]));
+            for block in 0..B {
+                let signed = _mm256_sign_epi8(panel[block], values);
+                let pairs = _mm256_maddubs_epi16(magnitudes, signed);
+                sums[row][block] = _mm256_add_epi32(sums[row][block], _mm256_madd_epi16(pairs, ones));
             }
-            multiply(&mut sums, buffer, weights);
-            panel = rest;
         }
     }
-    for (index, [first, second]) in sums.into_iter().enumerate() {
-        // Halves of a register do not mix in `vphaddd`: channels 0 1 4 5 | 2 3 6 7.
-        let mixed = _mm256_hadd_epi32(first, second);
-        block.store(_mm256_permute4x64_epi64::<0b11_01_10_00>(mixed), row + index, output);
-    }
-    R
-}
-
-/// Bytes to 16 bits.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn widen(source: &[i8], target: &mut [i16; WIDENED]) {
-    let (sources, tail) = source.as_chunks::<16>();
-    let (targets, _) = target.as_chunks_mut::<16>();
-    for (source, target) in sources.iter().zip(targets.iter_mut()) {
-        store_i16x16(target, _mm256_cvtepi8_epi16(load_i8x16(source)));
-    }
-    if let Some(tail) = tail.first_chunk::<8>() {
-        store_i16x16(&mut targets[sources.len()], _mm256_cvtepi8_epi16(load_i8x8(tail)));
-    }
-}
-
-/// Adds the products of one widened piece along K. `weights` are the panel's for it.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn multiply<const R: usize>(sums: &mut Sums<R>, rows: &[[i16; WIDENED]; ROWS], weights: &[i8]) {
-    let (weights, _) = weights.as_chunks::<32>();
-    let rows: [_; R] = std::array::from_fn(|row| &rows[row].as_chunks::<4>().0[..weights.len()]);
-    for (step, weights) in weights.iter().enumerate() {
-        let (quads, _) = weights.as_chunks::<16>();
-        let quads = [0, 1].map(|quad| _mm256_cvtepi8_epi16(load_i8x16(&quads[quad])));
-        for (row, sums) in rows.iter().zip(sums.iter_mut()) {
-            let group = splat_i16x4(&row[step]);
-            for half in 0..2 {
-                sums[half] = _mm256_add_epi32(sums[half], _mm256_madd_epi16(group, quads[half]));
-            }
-        }
-    }
+    sums
 }

@@ -17,6 +17,8 @@ use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx_vnni;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 #[cfg(target_arch = "aarch64")]
@@ -48,6 +50,13 @@ impl Gemm<'_> {
         assert!(self.weights.len() >= n_padded * self.k, "{} weights for {n_padded} x {}", self.weights.len(), self.k);
         assert!(self.bias.len() >= n_padded, "{} biases for {n_padded} channels", self.bias.len());
         assert!(self.column_sums.len() >= n_padded, "{} column sums for {n_padded}", self.column_sums.len());
+    }
+
+    /// The weights of B x 8 output channels from `n` on, by groups of four along K.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn blocks<const B: usize>(&self, n: usize) -> [&[[i8; 32]]; B] {
+        std::array::from_fn(|block| self.weights[(n + 8 * block) * self.k..][..8 * self.k].as_chunks::<32>().0)
     }
 }
 
@@ -84,7 +93,13 @@ pub const VARIANTS: &[Variant<GemmI8>] = &[
         tile: &[8, 8, 16],
         body: on_arm!(neon_dotprod::run),
     },
-    Variant { name: "gemm_i8i8i32_4x8x8_avx2", isa: Isa::Avx2, tile: &[4, 8, 8], body: on_x86!(avx2::run) },
+    Variant { name: "gemm_i8i8i32_4x16x4_avx2", isa: Isa::Avx2, tile: &[4, 16, 4], body: on_x86!(avx2::run) },
+    Variant {
+        name: "gemm_i8i8i32_6x16x4_avx_vnni",
+        isa: Isa::AvxVnni,
+        tile: &[6, 16, 4],
+        body: on_x86!(avx_vnni::run),
+    },
 ];
 
 /// `output = law(input x weights + bias)`; see the module.

@@ -23,6 +23,7 @@ fn cores_have_what_their_manuals_say() {
     assert_eq!(Isa::for_core("cortex-a72"), Some(Isa::Neon));
     assert_eq!(Isa::for_core("cortex-a76"), Some(Isa::NeonDotprod));
     assert_eq!(Isa::for_core("x86-64-v3"), Some(Isa::Avx2));
+    assert_eq!(Isa::for_core("gracemont"), Some(Isa::AvxVnni));
     assert_eq!(Isa::for_core("6502"), None);
     assert_eq!(CORES.iter().filter(|core| core.isa == Isa::Scalar).count(), 2);
 }

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Conversion, Neighbours, Task, scalar};
-use crate::x86::{load_i16x8, load_i16x16, store_i8x32};
+use crate::x86::{load_i16x8, load_i16x16, store_32};
 
 /// Pixels of a step.
 const STEP: usize = 16;
@@ -29,8 +29,8 @@ pub(super) fn run(mut task: Task<'_>) {
             None => [levels(quads[0], quads[1]), levels(quads[2], quads[3])],
         };
         let (halves, _) = output.as_flattened_mut().as_chunks_mut::<32>();
-        store_i8x32(&mut halves[0], centred(levels[0], task.swapped));
-        store_i8x32(&mut halves[1], centred(levels[1], task.swapped));
+        store_32(&mut halves[0], centred(levels[0], task.swapped));
+        store_32(&mut halves[1], centred(levels[1], task.swapped));
     }
     scalar::tail(&mut task, whole);
 }

@@ -22,7 +22,6 @@ struct Surroundings {
     offset: usize,
     stride: usize,
     bias: Guarded<i32>,
-    column_sums: Guarded<i32>,
     scale: Guarded<f32>,
     residual: Guarded<i8>,
     residual_stride: usize,
@@ -51,7 +50,6 @@ impl Surroundings {
             offset: source.below(3) * 7,
             stride,
             bias: Guarded::new(&source.integers(padded, 1 << 14), edge),
-            column_sums: Guarded::new(&vec![0; padded], edge),
             scale: Guarded::new(&source.scales(padded, if kind == 5 { 5 } else { 15 }), edge),
             residual: Guarded::new(&source.activations(length(residual_stride)), edge),
             residual_stride,
@@ -129,10 +127,12 @@ fn gemm_case(variant: &Variant<gemm::GemmI8>, [rows, k, n]: [usize; 3], edge: Ed
     let input_stride = k + 16 * source.below(2);
     let length = if rows == 0 { 0 } else { (rows - 1) * input_stride + k };
     let input = Guarded::new(&source.activations(length), edge);
-    let weights = Guarded::new(&pack::pack(&source.weights(n * k), n, 1, k, k), edge);
+    let loose = source.weights(n * k);
+    let weights = Guarded::new(&pack::pack(&loose, n, 1, k, k), edge);
+    let column_sums = Guarded::new(&pack::column_sums(&loose, n), edge);
     let kind = source.below(Surroundings::KINDS);
     let around = Surroundings::new(&mut source, kind, rows, n, 8, edge);
-    let gemm = Gemm { k, n, weights: &weights, bias: &around.bias, column_sums: &around.column_sums };
+    let gemm = Gemm { k, n, weights: &weights, bias: &around.bias, column_sums: &column_sums };
     let run = |variant: &Variant<gemm::GemmI8>| {
         around.results(n, edge, |output| {
             let (input, gemm) = (&*input, &gemm);
@@ -195,12 +195,13 @@ pub(crate) fn conv(tally: &mut Tally) {
                 let (taps, channels) = (geometry.taps(), geometry.channels);
                 let input = source.activations(geometry.input_height * geometry.input_width * channels);
                 let input = Guarded::new(&input, edge);
-                let weights = pack::pack(&source.weights(n * taps * channels), n, taps, channels, channels);
-                let weights = Guarded::new(&weights, edge);
+                let loose = source.weights(n * taps * channels);
+                let weights = Guarded::new(&pack::pack(&loose, n, taps, channels, channels), edge);
+                let column_sums = Guarded::new(&pack::column_sums(&loose, n), edge);
                 let pixels = rows.len() * geometry.output_width;
                 let around = Surroundings::new(&mut source, seed % Surroundings::KINDS, pixels, n, 8, edge);
                 let k = pack::packed_k(taps, channels);
-                let gemm = Gemm { k, n, weights: &weights, bias: &around.bias, column_sums: &around.column_sums };
+                let gemm = Gemm { k, n, weights: &weights, bias: &around.bias, column_sums: &column_sums };
                 let pad_value = source.activations(1)[0];
                 let run = |variant: &Variant<conv::ConvI8>| {
                     around.results(n, edge, |output| {

@@ -1,0 +1,182 @@
+//! `depthwise_i8i8i32_4x16_avx_vnni`: four pixels by sixteen channels, four products at once by `vpdpbusd`.
+//!
+//! The cells of a column are interleaved four by four and made unsigned by adding 128, as in the matrix product; sums
+//! start with 128 times the weights less. Missing cells repeat the last and meet zero weights. Windows that are not 3x3 or
+//! 5x5 at steps of 1 or 2 are AVX2's.
+
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm_set1_epi8, _mm_setzero_si128, _mm_unpackhi_epi8, _mm_unpackhi_epi16, _mm_unpacklo_epi8,
+    _mm_unpacklo_epi16, _mm_xor_si128, _mm256_dpbusd_avx_epi32, _mm256_set_m128i, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_sub_epi32,
+};
+
+use super::lines::{BLOCK, COLUMNS, Picture, strips, walk};
+use super::{Depthwise, Task, avx2};
+use crate::epilogue::Output;
+use crate::epilogue::avx2::Block;
+use crate::x86::{load_16, load_32, load_i32x8, store_32};
+
+/// Pixels of a tile.
+const TILE: usize = 4;
+
+/// Registers that a column needs: seven cells, 5 and a step of 2, make two fours of two halves.
+const REGISTERS: usize = 4;
+
+/// Columns of a strip.
+type Columns = [[[u8; 32]; COLUMNS]; REGISTERS];
+
+/// What each of G fours of each of K columns is multiplied with, by halves of a block.
+type Weights<const K: usize, const G: usize> = [[[__m256i; K]; 2]; G];
+
+#[target_feature(enable = "avx2,avxvnni")]
+pub(super) fn run(task: Task<'_>) {
+    if !task.geometry.channels.is_multiple_of(BLOCK) {
+        return avx2::run(task);
+    }
+    match (task.geometry.kernel, task.geometry.stride) {
+        ([3, 3], [1, 1]) => windows::<3, 4, 1, 1, 2>(task),
+        ([3, 3], [2, 2]) => windows::<3, 3, 1, 2, 1>(task), // two rows would need three fours
+        ([5, 5], [1, 1]) => windows::<5, 6, 2, 1, 2>(task),
+        ([5, 5], [2, 2]) => windows::<5, 7, 2, 2, 2>(task),
+        _ => avx2::run(task),
+    }
+}
+
+/// Windows of K x K cells, S apart; columns of L cells; G fours for a window; H output rows at a time.
+#[inline(never)]
+#[target_feature(enable = "avx2,avxvnni")]
+fn windows<const K: usize, const L: usize, const G: usize, const S: usize, const H: usize>(task: Task<'_>) {
+    let padding = [task.depthwise.pad_value; BLOCK];
+    let picture = Picture::new(&task, &padding);
+    let Task { geometry, rows, depthwise, requantize, output, output_stride, .. } = task;
+    let width = geometry.output_width;
+    let mut output = Output::I8 { data: output, stride: output_stride, requantize };
+    let mut columns = [[[0; 32]; COLUMNS]; REGISTERS];
+    walk(geometry, &rows, |index, group| {
+        let weights = [
+            arrange::<K, G>(depthwise, index, geometry.channels, 0),
+            arrange::<K, G>(depthwise, index, geometry.channels, S),
+        ];
+        let start = start(depthwise, index, &weights[0]);
+        let finish = Block::<2>::new(&output, index * BLOCK, geometry.channels);
+        strips(geometry, &rows, index, (group, H), |strip| {
+            picture.columns::<K, L>(strip, |column, cells| interleave(cells, column, &mut columns));
+            for (row, weights) in weights.iter().enumerate().take(strip.rows) {
+                for x in (0..strip.pixels).step_by(TILE) {
+                    let at = strip.first + row * width + x;
+                    match strip.pixels - x {
+                        1 => finish.store(&tile::<1, K, G, S>(&columns, x, weights, start), at, &mut output),
+                        2 => finish.store(&tile::<2, K, G, S>(&columns, x, weights, start), at, &mut output),
+                        3 => finish.store(&tile::<3, K, G, S>(&columns, x, weights, start), at, &mut output),
+                        _ => finish.store(&tile::<TILE, K, G, S>(&columns, x, weights, start), at, &mut output),
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// The weights of a block for windows that begin `skip` cells below the first.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn arrange<const K: usize, const G: usize>(
+    depthwise: &Depthwise<'_>,
+    index: usize,
+    channels: usize,
+    skip: usize,
+) -> Weights<K, G> {
+    let (taps, blocks) = (depthwise.weights.as_chunks::<BLOCK>().0, channels / BLOCK);
+    let mut weights = [[[_mm256_setzero_si256(); K]; 2]; G];
+    for (four, weights) in weights.iter_mut().enumerate() {
+        for column in 0..K {
+            let mut cells = [_mm_setzero_si128(); 4];
+            for (index_in_four, cell) in cells.iter_mut().enumerate() {
+                let row = (4 * four + index_in_four).wrapping_sub(skip);
+                if row < K {
+                    *cell = load_16(&taps[(row * K + column) * blocks + index]);
+                }
+            }
+            let [low, high] = fours(cells);
+            weights[0][column] = low;
+            weights[1][column] = high;
+        }
+    }
+    weights
+}
+
+/// What the sums of a block start with.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn start<const K: usize, const G: usize>(
+    depthwise: &Depthwise<'_>,
+    index: usize,
+    weights: &Weights<K, G>,
+) -> [__m256i; 2] {
+    let (biases, _) = depthwise.bias[index * BLOCK..].as_chunks::<8>();
+    let mut start = [load_i32x8(&biases[0]), load_i32x8(&biases[1])];
+    for (half, start) in start.iter_mut().enumerate() {
+        let mut surplus = _mm256_setzero_si256();
+        for weights in weights {
+            for &weights in &weights[half] {
+                surplus = _mm256_dpbusd_avx_epi32(surplus, _mm256_set1_epi8(-128), weights);
+            }
+        }
+        *start = _mm256_sub_epi32(*start, surplus);
+    }
+    start
+}
+
+/// Four cells of sixteen channels, channel by channel: eight channels a register.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn fours(cells: [__m128i; 4]) -> [__m256i; 2] {
+    let low = [_mm_unpacklo_epi8(cells[0], cells[1]), _mm_unpacklo_epi8(cells[2], cells[3])];
+    let high = [_mm_unpackhi_epi8(cells[0], cells[1]), _mm_unpackhi_epi8(cells[2], cells[3])];
+    [
+        _mm256_set_m128i(_mm_unpackhi_epi16(low[0], low[1]), _mm_unpacklo_epi16(low[0], low[1])),
+        _mm256_set_m128i(_mm_unpackhi_epi16(high[0], high[1]), _mm_unpacklo_epi16(high[0], high[1])),
+    ]
+}
+
+/// Lays out the cells of one column.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn interleave<const L: usize>(cells: [&[i8; BLOCK]; L], column: usize, columns: &mut Columns) {
+    for four in 0..L.div_ceil(4) {
+        let mut values = [_mm_setzero_si128(); 4];
+        for (index, value) in values.iter_mut().enumerate() {
+            *value = _mm_xor_si128(load_16(cells[(4 * four + index).min(L - 1)]), _mm_set1_epi8(-128));
+        }
+        let [low, high] = fours(values);
+        store_32(&mut columns[2 * four][column], low);
+        store_32(&mut columns[2 * four + 1][column], high);
+    }
+}
+
+/// The sums of P pixels from the strip's pixel `x` on.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
+    columns: &Columns,
+    x: usize,
+    weights: &Weights<K, G>,
+    start: [__m256i; 2],
+) -> [[__m256i; 2]; P] {
+    let mut sums = [start; P];
+    for half in 0..2 {
+        for four in 0..G {
+            let cells = &columns[2 * four + half][x * S..][..(P - 1) * S + K];
+            let weights = &weights[four][half];
+            for (column, cell) in cells.iter().enumerate() {
+                let cell = load_32(cell);
+                for pixel in 0..P {
+                    if column >= pixel * S && column < pixel * S + K {
+                        let weight = weights[column - pixel * S];
+                        sums[pixel][half] = _mm256_dpbusd_avx_epi32(sums[pixel][half], cell, weight);
+                    }
+                }
+            }
+        }
+    }
+    sums
+}
