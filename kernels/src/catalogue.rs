@@ -1,7 +1,10 @@
 //! All operators and all kernels, for those who list them: tests, benches, `clawdbot kernels`.
 
 use crate::isa::{Isa, Operator as Kind, Variant};
-use crate::{add, blend, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, pool, quantize, resample};
+use crate::{
+    activate, add, average_pool, blend, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, max_pool, multiply,
+    pool, quantize, resample, resize, shuffle,
+};
 
 /// A variant as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +53,19 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "conv", purpose: "INT8 convolution, any window", list: || list(conv::VARIANTS) },
     Operator { name: "depthwise", purpose: "INT8 depthwise convolution", list: || list(depthwise::VARIANTS) },
     Operator { name: "add", purpose: "sum of two INT8 tensors", list: || list(add::VARIANTS) },
+    Operator { name: "multiply", purpose: "product of two INT8 tensors", list: || list(multiply::VARIANTS) },
     Operator { name: "pool", purpose: "global average", list: || list(pool::VARIANTS) },
+    Operator { name: "max_pool", purpose: "maximum under a window", list: || list(max_pool::VARIANTS) },
+    Operator { name: "average_pool", purpose: "mean under a window", list: || list(average_pool::VARIANTS) },
+    Operator { name: "resize", purpose: "other sides: nearest, bilinear", list: || list(resize::VARIANTS) },
+    Operator { name: "shuffle", purpose: "channel shuffle", list: || list(shuffle::VARIANTS) },
     Operator { name: "conv_f16", purpose: "F16-stored convolution", list: || list(conv_f16::VARIANTS) },
     Operator {
         name: "depthwise_f16",
         purpose: "F16-stored depthwise convolution",
         list: || list(depthwise_f16::VARIANTS),
     },
+    Operator { name: "activate", purpose: "activations of floats", list: || list(activate::VARIANTS) },
     Operator { name: "quantize", purpose: "F32 to INT8", list: || list(quantize::VARIANTS) },
     Operator { name: "dequantize", purpose: "INT8 to F32", list: || list(dequantize::VARIANTS) },
     Operator { name: "blend", purpose: "between two rows of a picture", list: || list(blend::VARIANTS) },

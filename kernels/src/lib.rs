@@ -14,9 +14,11 @@
     reason = "casts between element types are what these functions are about; ranges stand in each contract"
 )]
 
+pub mod activate;
 pub mod add;
 #[cfg(target_arch = "aarch64")]
 mod arm;
+pub mod average_pool;
 #[cfg(target_arch = "x86_64")]
 mod bands;
 pub mod blend;
@@ -31,11 +33,15 @@ pub mod float16;
 pub mod gemm;
 pub mod geometry;
 pub mod isa;
+pub mod max_pool;
+pub mod multiply;
 pub mod name;
 pub mod pool;
 pub mod quantize;
 pub mod resample;
+pub mod resize;
 #[cfg(target_arch = "aarch64")]
 mod rows;
+pub mod shuffle;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -66,7 +66,7 @@ fn convolution(layer: &str) -> Op {
             scale: name("scale"),
             column_sums: name("column_sums"),
         },
-        epilogue: QuantizedEpilogue { low: -128, high: 127, table: None },
+        epilogue: QuantizedEpilogue::whole(),
     }
 }
 

@@ -5,15 +5,12 @@
 //! depend on the number of threads nor on the instruction set.
 
 mod bands;
-mod floats;
 mod memory;
-mod prepare;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod view;
-mod work;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use clawdbot_kernels::isa::Isa;
@@ -22,11 +19,11 @@ pub use view::{Elements, ValueView};
 
 use crate::arena::AlignedBytes;
 use crate::model::Model;
-use crate::plan::{Plan, plan};
+use crate::plan::{Place, Plan, plan};
 use crate::program::ValueId;
 use crate::tensor::DataType;
 use crate::workers::Workers;
-use work::{Context, Work};
+use steps::{Context, Run};
 
 /// An executor that cannot be made.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -47,8 +44,8 @@ pub struct Executor {
     workers: Arc<Workers>,
     plan: Plan,
     keeps_all: bool,
-    /// One for each step of the program.
-    work: Vec<Work>,
+    /// One for each step of the program; `None` where the plan alone makes its result.
+    work: Vec<Option<Box<dyn Run>>>,
     arena: AlignedBytes,
 }
 
@@ -76,7 +73,7 @@ impl Executor {
             return Err(ExecutorError::Isa(isa));
         }
         let plan = plan(model.program(), keeps_all);
-        let work = prepare::work(&model, &plan)?;
+        let work = steps::prepare(&model, &plan)?;
         let mut arena = AlignedBytes::zeroed(plan.arena_bytes);
         arena.as_mut().fill(0);
         Ok(Self { model, isa, workers, plan, keeps_all, work, arena })
@@ -117,7 +114,7 @@ impl Executor {
         if program.values[id.0].data_type != data_type {
             return None;
         }
-        Some(&mut self.arena.as_mut()[self.plan.ranges[id.0].clone()])
+        Some(&mut self.arena.as_mut()[self.plan.places[id.0].range.clone()])
     }
 
     /// Computes the outputs from the inputs.
@@ -130,12 +127,12 @@ impl Executor {
         let context = Context { isa: self.isa, workers: &self.workers, tensors: self.model.bytes() };
         let program = self.model.program();
         for (at, (work, step)) in self.work.iter().zip(&program.steps).enumerate() {
-            let range = &self.plan.ranges[step.output.0];
-            if !matches!(work, Work::Alias) {
-                let (memory, output) = memory::split(self.arena.as_mut(), range.clone());
+            let place = &self.plan.places[step.output.0];
+            if let Some(work) = work {
+                let (memory, output) = memory::split(self.arena.as_mut(), place.range.clone());
                 work.run(&context, &memory, output);
             }
-            observe(at, view(&program.values[step.output.0], self.arena.as_ref(), range));
+            observe(at, view(&program.values[step.output.0], self.arena.as_ref(), place));
         }
     }
 
@@ -161,15 +158,15 @@ impl Executor {
     }
 
     fn view(&self, id: ValueId) -> ValueView<'_> {
-        view(&self.model.program().values[id.0], self.arena.as_ref(), &self.plan.ranges[id.0])
+        view(&self.model.program().values[id.0], self.arena.as_ref(), &self.plan.places[id.0])
     }
 }
 
-fn view<'a>(value: &'a crate::program::Value, arena: &'a [u8], range: &Range<usize>) -> ValueView<'a> {
-    let bytes = &arena[range.clone()];
+fn view<'a>(value: &'a crate::program::Value, arena: &'a [u8], place: &Place) -> ValueView<'a> {
+    let bytes = &arena[place.range.clone()];
     let elements = match value.data_type {
         DataType::I8 => Elements::I8(bytemuck::cast_slice(bytes)),
-        DataType::F32 | DataType::F16 | DataType::I32 => Elements::F32(bytemuck::cast_slice(bytes)),
+        _ => Elements::F32(bytemuck::cast_slice(bytes)),
     };
-    ValueView { value, elements }
+    ValueView { value, elements, stride: place.stride }
 }

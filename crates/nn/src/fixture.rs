@@ -4,7 +4,9 @@ use half::f16;
 
 use crate::metadata::{ColorOrder, Head, Origin, PictureInput, Resize, Vision};
 use crate::model::{PackedTensor, PackedTensors};
-use crate::program::{Op, Program, QuantizedEpilogue, QuantizedWeights, Step, Value, ValueId, Window};
+use crate::program::{
+    Activation, Op, Program, QuantizedActivation, QuantizedEpilogue, QuantizedWeights, Step, Value, ValueId, Window,
+};
 use crate::tensor::DataType;
 
 const CELL: Window = Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
@@ -56,7 +58,7 @@ fn dense(taps: usize, stride: usize, channels: usize) -> (Vec<usize>, Vec<i8>) {
 /// Picture `[1][4][5][3]` -> conv -> depth -> project + conv -> real -> head -> tail -> scores `[1][5]`.
 pub(crate) fn small() -> (Program, PackedTensors) {
     let mut tensors = PackedTensors::new();
-    let epilogue = QuantizedEpilogue { low: -128, high: 127, table: None };
+    let epilogue = QuantizedEpilogue::whole();
     let row = |at: usize| at / 4 % 8;
     let conv = quantized(&mut tensors, "conv", dense(9, 4, 3), row, 8);
     let depthwise_weights = (0..9 * 16).map(|at| if at % 16 < 8 { i8::try_from(at % 11).unwrap() } else { 0 });
@@ -76,10 +78,12 @@ pub(crate) fn small() -> (Program, PackedTensors) {
 
     let float = |weights: &str, bias: &str| (weights.to_owned(), bias.to_owned());
     let (weights, bias) = float("head.weights", "head.bias");
-    let head = Op::ConvolutionF16 { window: CELL, pad_value: 0.0, weights, bias, low: Some(0.0), high: None };
+    let head = Op::ConvolutionF16 { window: CELL, pad_value: 0.0, weights, bias, activation: Activation::Relu };
     let (weights, bias) = float("tail.weights", "tail.bias");
-    let tail = Op::DepthwiseF16 { window: AROUND, pad_value: 0.0, weights, bias, low: None, high: Some(6.0) };
-    let curved = QuantizedEpilogue { table: Some(String::from("conv.table")), ..epilogue.clone() };
+    let activation = Activation::Clip { low: f32::NEG_INFINITY, high: 6.0 };
+    let tail = Op::DepthwiseF16 { window: AROUND, pad_value: 0.0, weights, bias, activation };
+    let activation = QuantizedActivation::Table { table: String::from("conv.table") };
+    let curved = QuantizedEpilogue { activation, ..epilogue.clone() };
     let with = |window, tensors, epilogue| Op::ConvolutionI8 { window, pad_value: 3, tensors, epilogue };
     let steps = [
         ("conv", with(AROUND, conv, curved), vec![0], 1),

@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::tensor::Tensor;
+
+mod bound;
 
 /// Index of a value in [`Graph::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +25,8 @@ pub struct Value {
 }
 
 /// What is applied to each element of a node's result.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Activation {
     /// Nothing.
     #[default]
@@ -33,8 +38,10 @@ pub enum Activation {
     /// min(max(x, low), high); an infinite bound is none.
     Clip {
         /// Smallest result.
+        #[serde(with = "bound::low")]
         low: f32,
         /// Largest result.
+        #[serde(with = "bound::high")]
         high: f32,
     },
     /// max(x, slope * x) with a slope between 0 and 1.
@@ -98,7 +105,8 @@ pub struct Window {
 }
 
 /// Where a resized picture's pixel looks in the original. `scale` below is original size / new size, per axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Coordinates {
     /// (x + 1/2) * scale - 1/2.
     HalfPixel,
@@ -109,7 +117,8 @@ pub enum Coordinates {
 }
 
 /// How [`Op::Resize`] makes a pixel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Sampling {
     /// The pixel at the coordinate, rounded as said; outside counts as the nearest inside.
     Nearest {

@@ -76,6 +76,22 @@ impl PackedTensor {
         Self::new(DataType::F16, shape, bytemuck::cast_slice(elements))
     }
 
+    /// A tensor of 16-bit integers.
+    ///
+    /// # Errors
+    /// When `shape` does not hold as many elements.
+    pub fn from_i16(shape: Vec<usize>, elements: &[i16]) -> Result<Self, ShapeMismatch> {
+        Self::new(DataType::I16, shape, bytemuck::cast_slice(elements))
+    }
+
+    /// A tensor of bytes.
+    ///
+    /// # Errors
+    /// When `shape` does not hold as many elements.
+    pub fn from_u8(shape: Vec<usize>, elements: &[u8]) -> Result<Self, ShapeMismatch> {
+        Self::new(DataType::U8, shape, elements)
+    }
+
     /// The type of one element.
     #[must_use]
     pub const fn data_type(&self) -> DataType {
@@ -135,6 +151,18 @@ impl<'a> TensorView<'a> {
     #[must_use]
     pub fn as_f16_bits(&self) -> Option<&'a [u16]> {
         self.cast(DataType::F16)
+    }
+
+    /// The elements; `None` for another type.
+    #[must_use]
+    pub fn as_i16(&self) -> Option<&'a [i16]> {
+        self.cast(DataType::I16)
+    }
+
+    /// The elements; `None` for another type.
+    #[must_use]
+    pub fn as_u8(&self) -> Option<&'a [u8]> {
+        self.cast(DataType::U8)
     }
 
     fn cast<T: bytemuck::Pod>(&self, data_type: DataType) -> Option<&'a [T]> {

@@ -10,7 +10,7 @@ mod tests;
 use std::ops::Range;
 
 use crate::arena::ALIGNMENT;
-use crate::program::{Op, Program};
+use crate::program::{Op, Program, Step, Value};
 
 /// One block of memory and when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,22 @@ pub struct Lifetime {
     pub last: usize,
 }
 
+/// Where a value lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes from the arena's first.
+    pub range: Range<usize>,
+    /// Elements from pixel to pixel.
+    pub stride: usize,
+}
+
 /// Where everything lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Of each value, bytes from the arena's first.
-    pub ranges: Vec<Range<usize>>,
+    /// Of each value.
+    pub places: Vec<Place>,
+    /// Of each step, whether its result lies there already once its inputs do.
+    pub idle: Vec<bool>,
     /// Size of the arena.
     pub arena_bytes: usize,
 }
@@ -99,18 +110,29 @@ pub fn plan(program: &Program, keep_all: bool) -> Plan {
     let (offsets, arena_bytes) = place(&needed);
     let mut starts = vec![None; blocks.len()];
     used.iter().zip(offsets).for_each(|(&value, offset)| starts[value] = Some(offset));
-    let ranges = program.values.iter().enumerate().map(|(value, description)| {
-        starts[block_of[value]].map_or(0..0, |start| start..start + description.stored_bytes())
+    let places = program.values.iter().enumerate().map(|(value, description)| {
+        let start = starts[block_of[value]];
+        let range = start.map_or(0..0, |start| start..start + description.stored_bytes());
+        Place { range, stride: description.stride() }
     });
-    Plan { ranges: ranges.collect(), arena_bytes }
+    let idle = program.steps.iter().map(|step| is_alias(program, step)).collect();
+    Plan { places: places.collect(), idle, arena_bytes }
+}
+
+/// Whether the result's memory is the input's under another shape.
+fn is_alias(program: &Program, step: &Step) -> bool {
+    let (Op::Reshape, [input]) = (&step.op, &step.inputs[..]) else { return false };
+    let [from, to] = [input, &step.output].map(|id| &program.values[id.0]);
+    let dense = |value: &Value| value.stride() == value.channels();
+    from.channels() == to.channels() || dense(from) && dense(to)
 }
 
 /// For each value the one whose memory it uses: a reshaped value is its input under another shape.
 fn blocks_by_value(program: &Program) -> Vec<usize> {
     let mut blocks: Vec<usize> = (0..program.values.len()).collect();
     for step in &program.steps {
-        if let (Op::Reshape, [input]) = (&step.op, &step.inputs[..]) {
-            blocks[step.output.0] = blocks[input.0];
+        if is_alias(program, step) {
+            blocks[step.output.0] = blocks[step.inputs[0].0];
         }
     }
     blocks

@@ -2,6 +2,9 @@
 //! precision inside a node. Passes, the converter and the executor answer to it.
 
 mod elementwise;
+mod movement;
+mod pools;
+mod resize;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -101,24 +104,29 @@ pub(crate) fn evaluate(graph: &Graph, node: &Node, operands: &[&Tensor]) -> Opti
                 .map(|sums| elementwise::activate(&sums, *activation))
         }
         Op::Add { activation } => {
-            elementwise::add(operands.first()?, operands.get(1)?).map(|sum| elementwise::activate(&sum, *activation))
+            either_way(operands, |a, b| a + b).map(|sum| elementwise::activate(&sum, *activation))
         }
-        Op::Multiply => elementwise::multiply(operands.first()?, operands.get(1)?),
+        Op::Multiply => either_way(operands, |a, b| a * b),
         Op::GlobalAveragePool => windows::global_average(operands.first()?),
         Op::Activate(activation) => Some(elementwise::activate(operands.first()?.as_f32()?, *activation)),
         Op::Reshape => Some(operands.first()?.as_f32()?.to_vec()),
-        Op::Concatenate { axis } => elementwise::concatenate(operands, *axis),
+        Op::Concatenate { axis } => movement::concatenate(operands, *axis),
         Op::Softmax => elementwise::softmax(operands.first()?),
-        // To come: nothing makes these yet.
-        Op::MaxPool(_)
-        | Op::AveragePool { .. }
-        | Op::Resize(_)
-        | Op::Slice { .. }
-        | Op::Transpose { .. }
-        | Op::ChannelShuffle { .. } => None,
+        Op::MaxPool(window) => pools::maximum(operands.first()?, window, shape),
+        Op::AveragePool { window, padding_counts } => pools::average(operands.first()?, window, *padding_counts, shape),
+        Op::Resize(sampling) => resize::resize(operands.first()?, *sampling, shape),
+        Op::Slice { begin, step } => movement::slice(operands.first()?, begin, step, shape),
+        Op::Transpose { order } => movement::transpose(operands.first()?, order, shape),
+        Op::ChannelShuffle { groups } => movement::shuffle(operands.first()?, *groups, shape),
         Op::Pad(cells) => windows::pad(operands.first()?, *cells, shape),
     };
     Tensor::new(shape.clone(), Elements::F32(elements?)).ok()
+}
+
+/// Two operands of one shape, or one of which broadcasts over the other.
+fn either_way(operands: &[&Tensor], make: impl Fn(f32, f32) -> f32) -> Option<Vec<f32>> {
+    let (a, b) = (operands.first()?, operands.get(1)?);
+    elementwise::pairs(a, b, &make).or_else(|| elementwise::pairs(b, a, |b, a| make(a, b)))
 }
 
 fn name(graph: &Graph, id: ValueId) -> String {

@@ -15,6 +15,10 @@ pub enum DataType {
     I8,
     /// Signed 32-bit integer.
     I32,
+    /// Signed 16-bit integer; in packed tensors only.
+    I16,
+    /// Byte; in packed tensors only.
+    U8,
 }
 
 impl DataType {
@@ -22,8 +26,8 @@ impl DataType {
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
-            Self::I8 => 1,
-            Self::F16 => 2,
+            Self::I8 | Self::U8 => 1,
+            Self::F16 | Self::I16 => 2,
             Self::F32 | Self::I32 => 4,
         }
     }

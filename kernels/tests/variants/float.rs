@@ -1,5 +1,6 @@
 //! The F16-stored convolutions, the reference too, against sums in f64 and the bound that their contract names.
 
+use clawdbot_kernels::activate::{self, Function};
 use clawdbot_kernels::conv_f16::{self, ConvF16};
 use clawdbot_kernels::depthwise_f16::{self, DepthwiseF16};
 use clawdbot_kernels::geometry::Geometry;
@@ -149,6 +150,66 @@ pub(crate) fn depthwise_f16(tally: &mut Tally) {
                         exact.add(f64::from(value) * f16::from_bits(weights[tap * channels + channel]).to_f64());
                     }
                     exact.check(result, [low, high], &format!("{}: {geometry:?} at {index}", variant.name));
+                }
+            }
+        }
+    });
+}
+
+/// The formulas in double precision.
+fn exact(function: Function, x: f64) -> f64 {
+    let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+    match function {
+        Function::Clamp { low, high } => x.max(low.into()).min(high.into()),
+        Function::Leaky { slope } => x.max(f64::from(slope) * x),
+        Function::Silu => x * logistic(x),
+        Function::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Function::HardSigmoid { slope, offset } => (f64::from(slope) * x + f64::from(offset)).clamp(0.0, 1.0),
+        Function::Logistic => logistic(x),
+        Function::Tanh => x.tanh(),
+        Function::Gelu if x < -12.0 => 0.0,
+        // Phi by Simpson's rule over the density: slow, and right to 1e-12.
+        Function::Gelu => {
+            let density = |t: f64| (-t * t / 2.0).exp() / std::f64::consts::TAU.sqrt();
+            let (steps, end) = (2000, x.clamp(-12.0, 12.0));
+            let width = end / f64::from(steps);
+            let simpson = |at: i32| if at == 0 || at == steps { 1.0 } else { f64::from(2 + at % 2 * 2) };
+            let sum: f64 = (0..=steps).map(|at| simpson(at) * density(f64::from(at) * width)).sum();
+            x * (0.5 + sum * width / 3.0)
+        }
+    }
+}
+
+pub(crate) fn activate(tally: &mut Tally) {
+    let functions = [
+        Function::Clamp { low: -1.0, high: f32::INFINITY },
+        Function::Leaky { slope: 0.1 },
+        Function::Silu,
+        Function::HardSwish,
+        Function::HardSigmoid { slope: 0.2, offset: 0.5 },
+        Function::Logistic,
+        Function::Tanh,
+        Function::Gelu,
+    ];
+    tally.walk(activate::VARIANTS, |variant| {
+        for function in functions {
+            let tight = matches!(function, Function::Silu | Function::Logistic | Function::Tanh);
+            let mut inputs: Vec<f32> = (-2003..=2003).map(|step| step as f32 * 0.009).collect();
+            inputs.extend((-20..=20).map(|step| step as f32 * 20.0));
+            inputs.extend([0.0, -0.0, 1e-30, -1e-30, 1e30, -1e30, 0.624_999, 0.625]);
+            for edge in [Edge::Start, Edge::End] {
+                let mut values = Guarded::new(&inputs, edge);
+                variant.run(activate::Task { function, values: &mut values });
+                let mut law = inputs.clone();
+                activate::VARIANTS[0].run(activate::Task { function, values: &mut law });
+                for ((&x, &value), law) in inputs.iter().zip(values.iter()).zip(law) {
+                    assert_eq!(value.to_bits(), law.to_bits(), "{}: {function:?} of {x}", variant.name);
+                    let exact = exact(function, x.into());
+                    let size = if tight { exact.abs() } else { exact.abs().max(1.0) };
+                    // Below -87 the exponential is held at its smallest normal number.
+                    let floor = if tight { 1.7e-38 * f64::from(x.abs().max(1.0)) } else { 0.0 };
+                    let error = (f64::from(value) - exact).abs();
+                    assert!(error <= size * 2_f64.powi(-21) + floor, "{function:?} of {x}: {value}, not {exact}");
                 }
             }
         }

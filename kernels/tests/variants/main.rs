@@ -18,6 +18,7 @@ mod guarded;
 mod integer;
 mod made_up;
 mod picture;
+mod pictures;
 mod tally;
 
 fn main() {
@@ -29,6 +30,12 @@ fn main() {
     elementwise::pool(&mut tally);
     elementwise::quantize(&mut tally);
     elementwise::dequantize(&mut tally);
+    pictures::max_pool(&mut tally);
+    pictures::average_pool(&mut tally);
+    pictures::resize(&mut tally);
+    pictures::shuffle(&mut tally);
+    pictures::multiply(&mut tally);
+    float::activate(&mut tally);
     float::conv_f16(&mut tally);
     float::depthwise_f16(&mut tally);
     picture::blend(&mut tally);

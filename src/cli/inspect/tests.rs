@@ -3,7 +3,7 @@ use std::path::Path;
 use clawdbot_nn::bundle::{Bundle, Writer};
 use clawdbot_nn::metadata::{Head, Origin, Vision};
 use clawdbot_nn::model::{PackedTensor, PackedTensors};
-use clawdbot_nn::program::{Op, Program, Step, Value, ValueId, Window};
+use clawdbot_nn::program::{Activation, Op, Program, Step, Value, ValueId, Window};
 use clawdbot_nn::tensor::DataType;
 
 use super::{Arguments, millions, report, run, tail, text};
@@ -23,8 +23,7 @@ fn bundle(path: &Path) {
         pad_value: 0.0,
         weights: String::from("w"),
         bias: String::from("b"),
-        low: None,
-        high: None,
+        activation: Activation::None,
     };
     let step = Step { name: String::from("only/layer"), op, inputs: vec![ValueId(0)], output: ValueId(1) };
     let (inputs, outputs) = (vec![ValueId(0)], vec![ValueId(1)]);

@@ -3,11 +3,11 @@
 use clawdbot_kernels::{conv_f16, depthwise, gemm};
 use clawdbot_nn::graph::{Activation, Node, Op, ValueId, Window};
 use clawdbot_nn::model::PackedTensor;
-use clawdbot_nn::program::{self, QuantizedEpilogue, QuantizedWeights, channel_stride};
+use clawdbot_nn::program::{self, QuantizedActivation, QuantizedEpilogue, QuantizedWeights, channel_stride};
 use clawdbot_nn::tensor::DataType;
 use half::f16;
 
-use super::{LowerError, Lowering, operator_name};
+use super::{LowerError, Lowering};
 use crate::quantize::{Arrangement, Grid};
 
 /// The scales of a value of the program, as one for each of `channels`.
@@ -24,18 +24,13 @@ fn epilogue(activation: Activation, result: &program::Value) -> QuantizedEpilogu
     let [scale] = result.scale[..] else {
         // A scale a channel (or none, for floats): only zeros and what is above exist, and each channel's range ends below
         // the activation's bound.
-        return QuantizedEpilogue { low: i8::MIN, high: i8::MAX, table: None };
+        return QuantizedEpilogue::whole();
     };
     let grid = Grid { scale, zero_point: result.zero_point };
     let (low, high) = activation.bounds();
     let low = if low.is_finite() { grid.step(low) } else { i8::MIN };
     let high = if high.is_finite() { grid.step(high) } else { i8::MAX };
-    QuantizedEpilogue { low, high, table: None }
-}
-
-fn float_bounds(activation: Activation) -> (Option<f32>, Option<f32>) {
-    let (low, high) = activation.bounds();
-    (Some(low).filter(|low| low.is_finite()), Some(high).filter(|high| high.is_finite()))
+    QuantizedEpilogue { low, high, activation: QuantizedActivation::Clamp }
 }
 
 impl Lowering<'_> {
@@ -146,68 +141,74 @@ impl Lowering<'_> {
 
     /// Appends a node in floats.
     pub(super) fn float(&mut self, node: &Node) -> Result<(), LowerError> {
-        let refuse =
-            |reason| LowerError::Unsupported { node: node.name.clone(), what: operator_name(&node.op), reason };
-        let activations = match node.op {
+        let op = self.float_operator(node)?;
+        let values = match node.op {
             Op::Convolution { residual: true, .. } => vec![node.inputs[0], node.inputs[3]],
-            Op::Convolution { .. } | Op::DepthwiseConvolution { .. } | Op::Multiply => vec![node.inputs[0]],
-            _ => node.inputs.clone(),
+            Op::Convolution { .. } | Op::DepthwiseConvolution { .. } => vec![node.inputs[0]],
+            _ => node.inputs.iter().copied().filter(|value| !self.graph.constants.contains_key(value)).collect(),
         };
-        let inputs = activations.into_iter().map(|value| self.float_value(value)).collect::<Result<Vec<_>, _>>()?;
-        let op = match &node.op {
-            Op::Convolution { window: view, activation, pad_value, .. } => {
-                let (low, high) = float_bounds(*activation);
-                let (weights, bias) = self.store_dense(node)?;
-                program::Op::ConvolutionF16 { window: window(view), pad_value: *pad_value, weights, bias, low, high }
-            }
-            Op::DepthwiseConvolution { window: view, activation } => {
-                let (low, high) = float_bounds(*activation);
-                let (weights, bias) = self.store_depthwise(node, self.constant(node, 1)?, self.constant(node, 2)?)?;
-                program::Op::DepthwiseF16 { window: window(view), pad_value: 0.0, weights, bias, low, high }
-            }
-            Op::Multiply => {
-                let channels = self.graph.values[node.output.0].shape.last().copied().unwrap_or(1);
-                let factors = self.constant(node, 1)?;
-                let factors = if let [factor] = factors { vec![*factor; channels] } else { factors.to_vec() };
-                self.pointwise(node, &factors, Activation::None)?
-            }
-            Op::Activate(Activation::Logistic) => program::Op::Logistic,
-            Op::Activate(activation) if activation.is_clamp() => {
-                let channels = self.graph.values[node.output.0].shape.last().copied().unwrap_or(1);
-                self.pointwise(node, &vec![1.0; channels], *activation)?
-            }
-            Op::Add { activation } => {
-                let (low, high) = float_bounds(*activation);
-                program::Op::AddF32 { low, high }
-            }
-            Op::GlobalAveragePool => program::Op::GlobalAveragePool,
-            Op::Reshape => program::Op::Reshape,
-            Op::Concatenate { axis } => program::Op::Concatenate { axis: *axis },
-            Op::Softmax => program::Op::Softmax,
-            Op::Pad(_) => return Err(refuse("only padding in front of a convolution is supported")),
-            Op::Activate(_)
-            | Op::MaxPool(_)
-            | Op::AveragePool { .. }
-            | Op::Resize(_)
-            | Op::Slice { .. }
-            | Op::Transpose { .. }
-            | Op::ChannelShuffle { .. } => return Err(refuse("the executor has no step for it")),
-        };
+        let inputs = values.into_iter().map(|value| self.float_value(value)).collect::<Result<Vec<_>, _>>()?;
         let output = self.float_result(node.output);
         self.step(node.name.clone(), op, inputs, output);
         Ok(())
     }
 
-    /// What the executor has no operator for, as a depthwise 1x1 convolution.
-    fn pointwise(&mut self, node: &Node, factors: &[f32], activation: Activation) -> Result<program::Op, LowerError> {
-        if self.graph.values[node.output.0].shape.len() != 4 {
-            let reason = "outside of a convolution only values of rank 4 are supported";
-            return Err(LowerError::Unsupported { node: node.name.clone(), what: operator_name(&node.op), reason });
-        }
-        let (low, high) = float_bounds(activation);
-        let (weights, bias) = self.store_depthwise(node, factors, &vec![0.0; factors.len()])?;
-        let window = program::Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
-        Ok(program::Op::DepthwiseF16 { window, pad_value: 0.0, weights, bias, low, high })
+    fn float_operator(&mut self, node: &Node) -> Result<program::Op, LowerError> {
+        let graph = self.graph;
+        let constant = node.inputs.iter().find_map(|value| graph.constant_f32(*value));
+        Ok(match &node.op {
+            Op::Convolution { window: view, activation, pad_value, .. } => {
+                let (weights, bias) = self.store_dense(node)?;
+                let (window, pad_value, activation) = (window(view), *pad_value, *activation);
+                program::Op::ConvolutionF16 { window, pad_value, weights, bias, activation }
+            }
+            Op::DepthwiseConvolution { window: view, activation } => {
+                let (weights, bias) = self.store_depthwise(node, self.constant(node, 1)?, self.constant(node, 2)?)?;
+                let (window, activation) = (window(view), *activation);
+                program::Op::DepthwiseF16 { window, pad_value: 0.0, weights, bias, activation }
+            }
+            Op::Multiply => match constant {
+                Some(factors) => self.affine(node, factors, &[0.0], Activation::None)?,
+                None => program::Op::MultiplyF32,
+            },
+            Op::Add { activation } => match constant {
+                Some(offsets) => self.affine(node, &[1.0], offsets, *activation)?,
+                None => program::Op::AddF32 { activation: *activation },
+            },
+            Op::Activate(activation) => program::Op::ActivateF32 { activation: *activation },
+            Op::GlobalAveragePool => program::Op::GlobalAveragePool,
+            Op::MaxPool(view) => program::Op::MaxPool { window: window(view) },
+            Op::AveragePool { window: view, padding_counts } => {
+                program::Op::AveragePool { window: window(view), padding_counts: *padding_counts }
+            }
+            Op::Resize(sampling) => program::Op::Resize { sampling: *sampling },
+            Op::Slice { begin, step } => program::Op::Slice { begin: begin.clone(), step: step.clone() },
+            Op::Transpose { order } => program::Op::Transpose { order: order.clone() },
+            Op::ChannelShuffle { groups } => program::Op::ChannelShuffle { groups: *groups },
+            Op::Pad(cells) => program::Op::Pad { cells: *cells },
+            Op::Reshape => program::Op::Reshape,
+            Op::Concatenate { axis } => program::Op::Concatenate { axis: *axis },
+            Op::Softmax => program::Op::Softmax,
+        })
+    }
+
+    /// x * factors + offsets, each one or one a channel.
+    fn affine(
+        &mut self,
+        node: &Node,
+        factors: &[f32],
+        offsets: &[f32],
+        activation: Activation,
+    ) -> Result<program::Op, LowerError> {
+        let channels = self.graph.values[node.output.0].shape.last().copied().unwrap_or(1);
+        let mut store = |part: &str, numbers: &[f32]| -> Result<String, LowerError> {
+            let all = if let [number] = numbers { vec![*number; channels] } else { numbers.to_vec() };
+            let name = format!("{}.{part}", node.name);
+            self.result.tensors.insert(name.clone(), PackedTensor::from_f32(vec![all.len()], &all)?);
+            Ok(name)
+        };
+        let (factors, offsets) = (store("factors", factors)?, store("offsets", offsets)?);
+        Ok(program::Op::AffineF32 { factors, offsets, activation })
     }
 
     /// FP16 weights `[N/8][K][8]` and bias `[N padded to 8]`.

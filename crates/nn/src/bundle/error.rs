@@ -65,7 +65,7 @@ pub enum Fault {
     #[error("it has no `{0}` in its metadata; make a bundle of the model with `clawdbot convert`")]
     NoMetadata(&'static str),
     /// Made for another build.
-    #[error("it has format version `{0}`, this build reads 1; convert the model again, or update clawdbot")]
+    #[error("it has format version `{0}`, this build reads 2; convert the model again, or update clawdbot")]
     Version(String),
     /// Bits of the header changed.
     #[error("its header is damaged (checksum {found}, computed {computed:08x}); fetch or convert it again")]

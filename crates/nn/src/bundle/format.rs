@@ -1,4 +1,4 @@
-//! The constants of format v1. `docs/reference/bundle.md` says the same in words.
+//! The constants of format v2. `docs/reference/bundle.md` says the same in words.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::tensor::DataType;
 /// What the name of a bundle ends with.
 pub const SUFFIX: &str = ".claw.safetensors";
 /// The version that this build writes, and the only one that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// Longest JSON header.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest file.
@@ -90,12 +90,15 @@ pub(super) const fn type_name(data_type: DataType) -> &'static str {
         DataType::F16 => "F16",
         DataType::I8 => "I8",
         DataType::I32 => "I32",
+        DataType::I16 => "I16",
+        DataType::U8 => "U8",
     }
 }
 
 /// The data type that safetensors calls `name`.
 pub(super) fn parse_type(name: &str) -> Option<DataType> {
-    [DataType::F32, DataType::F16, DataType::I8, DataType::I32].into_iter().find(|&kind| type_name(kind) == name)
+    let types = [DataType::F32, DataType::F16, DataType::I8, DataType::I32, DataType::I16, DataType::U8];
+    types.into_iter().find(|&kind| type_name(kind) == name)
 }
 
 /// CRC-32 of `header`, with the eight digits of its own checksum as zeros, and where these begin. `None` when the

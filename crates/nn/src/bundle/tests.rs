@@ -68,7 +68,7 @@ fn any_safetensors_tool_can_list_it() {
         assert_eq!((view.shape(), view.data()), (tensor.shape(), tensor.bytes()), "{name}");
     }
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-    assert_eq!(metadata.metadata().as_ref().unwrap()["clawdbot.format_version"], "1");
+    assert_eq!(metadata.metadata().as_ref().unwrap()["clawdbot.format_version"], "2");
 }
 
 #[test]

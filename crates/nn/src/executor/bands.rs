@@ -28,7 +28,7 @@ impl Rows {
 }
 
 /// Calls `job` with disjoint ranges of rows that cover `rows`, and the part of `output` that holds them. `output` holds
-/// exactly `rows`.
+/// `rows`; of the last it need not hold what lies between its last result and the next row.
 pub(super) fn in_bands<T: Send>(
     workers: &Workers,
     rows: Rows,
@@ -43,7 +43,7 @@ pub(super) fn in_bands<T: Send>(
     let band = |part: usize| rows.count * part / parts..rows.count * (part + 1) / parts;
     let mut rest = output;
     let bands: [Mutex<&mut [T]>; THREADS_MAX] = std::array::from_fn(|part| {
-        let length = if part < parts { band(part).len() * rows.elements } else { 0 };
+        let length = if part + 1 < parts { band(part).len() * rows.elements } else { rest.len() };
         let (band, others) = std::mem::take(&mut rest).split_at_mut(length);
         rest = others;
         Mutex::new(band)

@@ -18,17 +18,13 @@ pub(super) fn split(arena: &mut [u8], range: Range<usize>) -> (Memory<'_>, &mut 
 }
 
 impl<'a> Memory<'a> {
-    /// The signed bytes at `range`, which does not overlap the result: the plan sees to it.
-    pub(super) fn i8(&self, range: &Range<usize>) -> &'a [i8] {
+    /// The elements at `range`, which does not overlap the result and is aligned: the plan sees to it.
+    pub(super) fn elements<T: bytemuck::Pod>(&self, range: &Range<usize>) -> &'a [T] {
         bytemuck::cast_slice(self.bytes(range))
     }
 
-    /// The floats at `range`, which does not overlap the result and is aligned: the plan sees to it.
-    pub(super) fn f32(&self, range: &Range<usize>) -> &'a [f32] {
-        bytemuck::cast_slice(self.bytes(range))
-    }
-
-    fn bytes(&self, range: &Range<usize>) -> &'a [u8] {
+    /// As [`Self::elements`].
+    pub(super) fn bytes(&self, range: &Range<usize>) -> &'a [u8] {
         if range.end <= self.before.len() {
             &self.before[range.clone()]
         } else {

@@ -25,8 +25,8 @@ fn dense(view: &ValueView<'_>) -> Data {
     match view.elements {
         Elements::F32(elements) => Data::F32(elements.to_vec()),
         Elements::I8(elements) => {
-            let (channels, stride) = (view.value.channels(), view.value.stride());
-            Data::I8(elements.chunks_exact(stride).flat_map(|pixel| pixel[..channels].to_vec()).collect())
+            let (channels, stride) = (view.value.channels(), view.stride);
+            Data::I8(elements.chunks(stride).flat_map(|pixel| pixel[..channels].to_vec()).collect())
         }
     }
 }
@@ -90,8 +90,13 @@ proptest! {
 fn random_programs_use_every_operator() {
     let seen: BTreeSet<String> = (0..200).flat_map(check).collect();
     let all = [
+        "activate_f32",
+        "activate_i8",
         "add_f32",
         "add_i8",
+        "affine_f32",
+        "average_pool",
+        "channel_shuffle",
         "concatenate",
         "convolution_f16",
         "convolution_i8",
@@ -99,10 +104,16 @@ fn random_programs_use_every_operator() {
         "depthwise_i8",
         "dequantize",
         "global_average_pool",
-        "logistic",
+        "max_pool",
+        "multiply_f32",
+        "multiply_i8",
+        "pad",
         "quantize",
         "reshape",
+        "resize",
+        "slice",
         "softmax",
+        "transpose",
     ];
     assert_eq!(seen, all.map(str::to_owned).into());
 }

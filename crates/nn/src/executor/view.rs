@@ -7,14 +7,16 @@ use crate::program::Value;
 pub struct ValueView<'a> {
     /// Name, shape, scale and zero point.
     pub value: &'a Value,
-    /// The elements, with [`Value::stride`] from pixel to pixel.
+    /// The elements, with `stride` from pixel to pixel.
     pub elements: Elements<'a>,
+    /// [`Value::stride`] for inputs and outputs; wider where the value is part of another.
+    pub stride: usize,
 }
 
 /// The elements of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Elements<'a> {
-    /// `[pixels][channel stride]`; bytes beyond the channels mean nothing.
+    /// `[pixels][stride]`; bytes beyond the channels mean nothing.
     I8(&'a [i8]),
     /// Dense.
     F32(&'a [f32]),
@@ -42,7 +44,7 @@ impl<'a> ValueView<'a> {
     /// The real numbers, dense, in row-major order.
     pub fn reals(&self) -> impl Iterator<Item = f32> + 'a {
         let value = self.value;
-        let (channels, stride) = (value.channels(), value.stride());
+        let (channels, stride) = (value.channels(), self.stride);
         let elements = self.elements;
         (0..value.pixels() * channels).map(move |at| {
             let (pixel, channel) = (at / channels, at % channels);

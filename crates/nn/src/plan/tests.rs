@@ -47,10 +47,10 @@ fn chain() -> Program {
     Program {
         values: ["x", "a", "b", "c", "d"].iter().map(|name| floats(name, 64)).collect(),
         steps: vec![
-            step("1", Op::Logistic, 0, 1),
+            step("1", Op::Softmax, 0, 1),
             step("2", Op::Reshape, 1, 2),
-            step("3", Op::Logistic, 2, 3),
-            step("4", Op::Logistic, 3, 4),
+            step("3", Op::Softmax, 2, 3),
+            step("4", Op::Softmax, 3, 4),
         ],
         inputs: vec![ValueId(0)],
         outputs: vec![ValueId(4)],
@@ -61,9 +61,9 @@ fn chain() -> Program {
 fn a_chain_needs_its_input_and_two_blocks() {
     let plan = plan(&chain(), false);
     assert_eq!(plan.arena_bytes, 3 * 256);
-    assert_eq!(plan.ranges[1], plan.ranges[2], "a reshaped value is its input");
-    assert_eq!(plan.ranges[4], plan.ranges[1], "what is no longer read makes room");
-    assert!(plan.ranges.iter().skip(1).all(|range| *range != plan.ranges[0]), "the input keeps its memory");
+    assert_eq!(plan.places[1], plan.places[2], "a reshaped value is its input");
+    assert_eq!(plan.places[4], plan.places[1], "what is no longer read makes room");
+    assert!(plan.places.iter().skip(1).all(|place| *place != plan.places[0]), "the input keeps its memory");
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn keeping_all_shares_nothing_but_reshapes() {
 fn a_result_that_nobody_reads_still_has_a_place_of_its_own() {
     let mut program = chain();
     program.values.push(floats("unread", 64));
-    program.steps.insert(1, step("5", Op::Logistic, 1, 5));
+    program.steps.insert(1, step("5", Op::Softmax, 1, 5));
     let plan = plan(&program, false);
-    assert_ne!(plan.ranges[5], plan.ranges[1]);
-    assert_ne!(plan.ranges[5], plan.ranges[0]);
+    assert_ne!(plan.places[5], plan.places[1]);
+    assert_ne!(plan.places[5], plan.places[0]);
 }

@@ -40,10 +40,21 @@ impl Op {
             Self::AddF32 { .. } => "add_f32",
             Self::Quantize => "quantize",
             Self::Dequantize => "dequantize",
+            Self::MultiplyI8 { .. } => "multiply_i8",
+            Self::MultiplyF32 => "multiply_f32",
+            Self::AffineF32 { .. } => "affine_f32",
+            Self::ActivateI8 { .. } => "activate_i8",
+            Self::ActivateF32 { .. } => "activate_f32",
             Self::GlobalAveragePool => "global_average_pool",
+            Self::MaxPool { .. } => "max_pool",
+            Self::AveragePool { .. } => "average_pool",
+            Self::Resize { .. } => "resize",
+            Self::Slice { .. } => "slice",
+            Self::Transpose { .. } => "transpose",
+            Self::ChannelShuffle { .. } => "channel_shuffle",
+            Self::Pad { .. } => "pad",
             Self::Reshape => "reshape",
             Self::Concatenate { .. } => "concatenate",
-            Self::Logistic => "logistic",
             Self::Softmax => "softmax",
         }
     }
@@ -54,13 +65,15 @@ impl Op {
         match self {
             Self::ConvolutionI8 { tensors, epilogue, .. } | Self::DepthwiseI8 { tensors, epilogue, .. } => {
                 let mut names: Vec<&str> = vec![&tensors.weights, &tensors.bias, &tensors.scale, &tensors.column_sums];
-                names.extend(epilogue.table.as_deref());
+                names.extend(epilogue.activation.tensors());
                 names
             }
             Self::ConvolutionF16 { weights, bias, .. } | Self::DepthwiseF16 { weights, bias, .. } => {
                 vec![weights, bias]
             }
-            Self::AddI8 { epilogue } => epilogue.table.as_deref().into_iter().collect(),
+            Self::AddI8 { epilogue } | Self::MultiplyI8 { epilogue } => epilogue.activation.tensors(),
+            Self::AffineF32 { factors, offsets, .. } => vec![factors, offsets],
+            Self::ActivateI8 { table } => vec![table],
             _ => Vec::new(),
         }
     }
@@ -71,9 +84,10 @@ impl Program {
     #[must_use]
     pub fn precision(&self, step: &Step) -> Precision {
         match step.op {
-            Op::ConvolutionI8 { .. } | Op::DepthwiseI8 { .. } | Op::AddI8 { .. } => Precision::Int8,
+            Op::ConvolutionI8 { .. } => Precision::Int8,
             Op::ConvolutionF16 { .. } | Op::DepthwiseF16 { .. } => Precision::F16,
-            Op::GlobalAveragePool if self.values[step.output.0].data_type == DataType::I8 => Precision::Int8,
+            Op::Quantize => Precision::F32,
+            _ if self.values[step.output.0].data_type == DataType::I8 => Precision::Int8,
             _ => Precision::F32,
         }
     }

@@ -21,7 +21,7 @@ impl Value {
     pub fn stride(&self) -> usize {
         match self.data_type {
             DataType::I8 => channel_stride(self.channels()),
-            DataType::F32 | DataType::F16 | DataType::I32 => self.channels(),
+            _ => self.channels(),
         }
     }
 

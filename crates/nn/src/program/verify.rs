@@ -3,7 +3,9 @@
 //! [`verify`] checks values (shapes, scales, zero points), then the order of steps (what goes in is known, nothing is
 //! written twice), then each step: its shapes, and every tensor that it names, element by element.
 
+mod activation;
 mod error;
+mod movement;
 mod step;
 mod tensors;
 #[cfg(test)]
@@ -94,7 +96,7 @@ fn quantization(value: &Value) -> Result<(), Reason> {
             }
             Ok(())
         }
-        DataType::F16 | DataType::I32 => Err(Reason::ValueType(value.data_type)),
+        DataType::F16 | DataType::I32 | DataType::I16 | DataType::U8 => Err(Reason::ValueType(value.data_type)),
     }
 }
 

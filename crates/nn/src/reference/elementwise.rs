@@ -25,16 +25,13 @@ fn activated(x: f64, activation: Activation) -> f64 {
     }
 }
 
-pub(super) fn add(a: &Tensor, b: &Tensor) -> Option<Vec<f32>> {
-    let (a, b) = (a.as_f32()?, b.as_f32()?);
-    (a.len() == b.len()).then(|| a.iter().zip(b).map(|(a, b)| a + b).collect())
-}
-
-/// `factors` has one element, or as many as the last axis.
-pub(super) fn multiply(x: &Tensor, factors: &Tensor) -> Option<Vec<f32>> {
-    let (x, factors, channels) = (x.as_f32()?, factors.as_f32()?, x.shape().last().copied().unwrap_or(1));
-    let fits = factors.len() == 1 || factors.len() == channels;
-    fits.then(|| x.iter().enumerate().map(|(at, x)| x * factors[at % factors.len()]).collect())
+/// `make` of each element of x and its partner in `other`, which has the shape of x, one element, or one for each place of
+/// x's last axis.
+pub(super) fn pairs(x: &Tensor, other: &Tensor, make: impl Fn(f32, f32) -> f32) -> Option<Vec<f32>> {
+    let (last, all) = (x.shape().last().copied().unwrap_or(1), other.as_f32()?);
+    let channels = other.shape().last().copied().unwrap_or(1);
+    let fits = other.shape() == x.shape() || all.len() == 1 || all.len() == last && channels == last;
+    fits.then(|| Some(x.as_f32()?.iter().enumerate().map(|(at, &x)| make(x, all[at % all.len()])).collect()))?
 }
 
 pub(super) fn softmax(x: &Tensor) -> Option<Vec<f32>> {
@@ -45,18 +42,6 @@ pub(super) fn softmax(x: &Tensor) -> Option<Vec<f32>> {
         let powers: Vec<f64> = row.iter().map(|&x| f64::from(x - max).exp()).collect();
         let sum: f64 = powers.iter().sum();
         result.extend(powers.iter().map(|power| narrow(power / sum)));
-    }
-    Some(result)
-}
-
-pub(super) fn concatenate(inputs: &[&Tensor], axis: usize) -> Option<Vec<f32>> {
-    let outer: usize = inputs.first()?.shape().get(..axis)?.iter().product();
-    let mut result = Vec::new();
-    for row in 0..outer {
-        for input in inputs {
-            let length: usize = input.shape().get(axis..)?.iter().product();
-            result.extend_from_slice(input.as_f32()?.get(row * length..(row + 1) * length)?);
-        }
     }
     Some(result)
 }

@@ -129,7 +129,7 @@ fn what_does_not_fit_is_an_error() {
     assert_eq!(one(op.clone(), &[six(), weights.clone()], &[1, 2, 3, 1]), fault);
     assert_eq!(one(op.clone(), &[six(), weights.clone(), bias.clone()], &[1, 2, 3, 2]), fault);
     assert_eq!(one(op, &[tensor(&[6], &[0.0; 6]), weights, bias], &[1, 2, 3, 1]), fault);
-    assert_eq!(one(Op::Add { activation: Activation::None }, &[six(), tensor(&[1], &[0.0])], &[1, 2, 3, 1]), fault);
+    assert_eq!(one(Op::Add { activation: Activation::None }, &[six(), tensor(&[2], &[0.0; 2])], &[1, 2, 3, 1]), fault);
     assert_eq!(one(Op::Reshape, &[six()], &[5]), fault);
     assert_eq!(one(Op::Concatenate { axis: 9 }, &[six()], &[1, 2, 3, 1]), fault);
     assert_eq!(one(Op::Pad([1; 4]), &[six()], &[1, 2, 3, 1]), fault);

@@ -58,7 +58,7 @@ fn signing_an_unchanged_header_changes_nothing() {
 fn lines_of_the_table() {
     let line = |key: &'static str, value: Value| move |header: &mut Value| header["conv.bias"][key] = value;
     check("`conv.bias`: the data type `F64` has no use here", line("dtype", json!("F64")));
-    check("`conv.bias`: the data type `U8` has no use here", line("dtype", json!("U8")));
+    check("`conv.bias`: the data type `BOOL` has no use here", line("dtype", json!("BOOL")));
     check("tensor `conv.bias`: the shape [9] of I32 does not fill its 32 bytes", line("shape", json!([9])));
     check("tensor `conv.bias`: the shape [0] of I32", line("shape", json!([0])));
     let absurd = json!([1_u64 << 40, 1_u64 << 40]);
@@ -122,7 +122,7 @@ fn metadata() {
     }
     let set =
         |key: &'static str, value: &'static str| move |header: &mut Value| header["__metadata__"][key] = value.into();
-    check("it has format version `2`, this build reads 1", set(KEY_VERSION, "2"));
+    check("it has format version `1`, this build reads 2", set(KEY_VERSION, "1"));
     check("it has format version ``", set(KEY_VERSION, ""));
     check("it is a `llm`, which this build does not run", set(KEY_KIND, "llm"));
     check("it says detector, but its head makes it a classifier", set(KEY_KIND, "detector"));

@@ -1,9 +1,13 @@
 //! Random small programs over every operator, sound by construction.
 
+mod moving;
+
 use half::f16;
 
 use crate::model::{Model, PackedTensor, PackedTensors};
-use crate::program::{Op, Program, QuantizedEpilogue, QuantizedWeights, Step, Value, ValueId, Window, channel_stride};
+use crate::program::{
+    Op, Program, QuantizedActivation, QuantizedEpilogue, QuantizedWeights, Step, Value, ValueId, Window, channel_stride,
+};
 use crate::tensor::DataType;
 
 /// SplitMix64.
@@ -79,6 +83,10 @@ impl Builder {
 
     fn push(&mut self, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>, data_type: DataType) {
         let output = self.value(shape, data_type);
+        self.push_to(op, inputs, output);
+    }
+
+    fn push_to(&mut self, op: Op, inputs: Vec<ValueId>, output: ValueId) {
         let name = format!("s{}", self.program.steps.len());
         self.program.steps.push(Step { name, op, inputs, output });
     }
@@ -94,45 +102,87 @@ impl Builder {
         let id = self.pick();
         let x = self.get(id);
         let picture = x.shape.len() == 4;
-        // The first five choices for bytes make bytes again, but for a convolution to floats, which nothing reads then.
-        let choice = self.dice.below(if self.integers { 5 } else { 6 });
         if self.integers && x.data_type == DataType::F32 {
             return;
         }
-        match (x.data_type, choice) {
-            (DataType::I8, 0..=2) if picture => self.convolution(id),
-            (DataType::I8, 3) if picture && x.channels() > 4 => self.depthwise(id),
-            (DataType::I8, 4) => {
-                let epilogue = self.epilogue();
+        if picture && self.dice.below(3) == 0 {
+            return self.over_picture(id);
+        }
+        match x.data_type {
+            DataType::I8 => self.integer_step(id, &x, picture),
+            _ => self.float_step(id, &x, picture),
+        }
+    }
+
+    fn integer_step(&mut self, id: ValueId, x: &Value, picture: bool) {
+        let shape = x.shape.clone();
+        let one_scale = x.scale.len() == 1;
+        match self.dice.below(if self.integers { 7 } else { 9 }) {
+            0..=2 if picture => self.convolution(id),
+            3 if picture && x.channels() > 4 => self.depthwise(id),
+            4 if one_scale => {
                 let other = self.alike(id);
-                self.push(Op::AddI8 { epilogue }, vec![id, other], x.shape, DataType::I8);
+                let epilogue = self.plain_epilogue();
+                self.push(Op::AddI8 { epilogue }, vec![id, other], shape, DataType::I8);
             }
-            (DataType::I8, _) if picture && choice == 3 => {
-                self.push(Op::GlobalAveragePool, vec![id], vec![1, 1, 1, x.channels()], DataType::I8);
+            5 if one_scale => {
+                let epilogue = self.plain_epilogue();
+                let other = if picture && self.dice.below(2) == 0 { self.mean(id) } else { self.alike(id) };
+                self.push(Op::MultiplyI8 { epilogue }, vec![id, other], shape, DataType::I8);
             }
-            (DataType::I8, _) => self.push(Op::Dequantize, vec![id], x.shape, DataType::F32),
-            (_, 0 | 1) if picture => self.float_convolution(id),
-            (_, 0) => self.push(Op::Logistic, vec![id], x.shape, DataType::F32),
-            (_, 1) => self.push(Op::Softmax, vec![id], x.shape, DataType::F32),
-            (_, 2) if picture => self.push(Op::GlobalAveragePool, vec![id], vec![1, x.channels()], DataType::F32),
-            (_, 2 | 3) => {
-                let axis = self.dice.below(x.shape.len());
-                let other = self.alike(id);
-                let mut shape = x.shape.clone();
-                shape[axis] *= 2;
-                // A batch is no program's business.
-                if axis == 0 && picture {
-                    let op = Op::AddF32 { low: Some(-1.0), high: None };
-                    self.push(op, vec![id, other], x.shape, DataType::F32);
-                } else {
-                    self.push(Op::Concatenate { axis }, vec![id, other], shape, DataType::F32);
-                }
+            6 if one_scale => {
+                let table = self.table();
+                self.push(Op::ActivateI8 { table }, vec![id], shape, DataType::I8);
             }
-            (_, 4) => {
-                let shape = vec![1, x.pixels(), x.channels()];
-                self.push(Op::Reshape, vec![id], shape, DataType::F32);
+            _ if picture && one_scale && self.dice.below(2) == 0 => {
+                let [_, height, width, channels] = shape[..] else { return };
+                let other = self.value(vec![1, height * channels, width, 1], DataType::I8);
+                let value = &mut self.program.values[other.0];
+                (value.scale, value.zero_point) = (x.scale.clone(), x.zero_point);
+                self.push_to(Op::Reshape, vec![id], other);
             }
-            _ => self.push(Op::Quantize, vec![id], x.shape, DataType::I8),
+            _ if self.integers => {}
+            _ => self.push(Op::Dequantize, vec![id], shape, DataType::F32),
+        }
+    }
+
+    /// One pixel: the mean of all.
+    fn mean(&mut self, id: ValueId) -> ValueId {
+        let x = self.get(id);
+        self.push(Op::GlobalAveragePool, vec![id], vec![1, 1, 1, x.channels()], x.data_type);
+        ValueId(self.program.values.len() - 1)
+    }
+
+    fn float_step(&mut self, id: ValueId, x: &Value, picture: bool) {
+        let shape = x.shape.clone();
+        match self.dice.below(10) {
+            0 | 1 if picture => self.float_convolution(id),
+            0 => self.push(Op::Softmax, vec![id], shape, DataType::F32),
+            1 | 2 => {
+                let op = Op::ActivateF32 { activation: self.activation() };
+                self.push(op, vec![id], shape, DataType::F32);
+            }
+            3 if picture => self.push(Op::GlobalAveragePool, vec![id], vec![1, x.channels()], DataType::F32),
+            4 => {
+                let (op, other) = (Op::AddF32 { activation: self.activation() }, self.alike(id));
+                self.push(op, vec![id, other], shape, DataType::F32);
+            }
+            5 => {
+                let other = if picture && self.dice.below(2) == 0 { self.mean(id) } else { self.alike(id) };
+                self.push(Op::MultiplyF32, vec![id, other], shape, DataType::F32);
+            }
+            6 => {
+                let mut constants = || {
+                    let numbers: Vec<f32> = (0..x.channels()).map(|_| self.dice.real(-1.0, 1.0)).collect();
+                    self.tensor(PackedTensor::from_f32(vec![numbers.len()], &numbers).unwrap())
+                };
+                let (factors, offsets) = (constants(), constants());
+                let op = Op::AffineF32 { factors, offsets, activation: self.activation() };
+                self.push(op, vec![id], shape, DataType::F32);
+            }
+            7 => self.branches(id),
+            8 => self.push(Op::Reshape, vec![id], vec![1, x.pixels(), x.channels()], DataType::F32),
+            _ => self.push(Op::Quantize, vec![id], shape, DataType::I8),
         }
     }
 
@@ -141,18 +191,43 @@ impl Builder {
         let x = self.get(id);
         let alike = |&at: &usize| {
             let value = &self.program.values[at];
-            value.shape == x.shape && value.data_type == x.data_type && at != id.0
+            value.shape == x.shape && value.data_type == x.data_type && at != id.0 && value.scale.len() < 2
         };
         (0..self.program.values.len()).find(alike).map_or(id, ValueId)
     }
 
-    fn epilogue(&mut self) -> QuantizedEpilogue {
+    fn table(&mut self) -> String {
+        let table: Vec<i8> = (0..256).map(|_| self.dice.byte()).collect();
+        self.tensor(PackedTensor::from_i8(vec![256], &table).unwrap())
+    }
+
+    /// Bounds, and a table at times.
+    fn plain_epilogue(&mut self) -> QuantizedEpilogue {
         let (a, b) = (self.dice.byte(), self.dice.byte());
-        let table = (self.dice.below(3) == 0).then(|| {
-            let table: Vec<i8> = (0..256).map(|_| self.dice.byte()).collect();
-            self.tensor(PackedTensor::from_i8(vec![256], &table).unwrap())
-        });
-        QuantizedEpilogue { low: a.min(b), high: a.max(b), table }
+        let (low, high) = if self.dice.below(2) == 0 { (i8::MIN, i8::MAX) } else { (a.min(b), a.max(b)) };
+        let table = (self.dice.below(3) == 0).then(|| self.table());
+        let activation = table.map_or(QuantizedActivation::Clamp, |table| QuantizedActivation::Table { table });
+        QuantizedEpilogue { low, high, activation }
+    }
+
+    /// Any form, for a layer whose tensors have `padded` lines.
+    fn epilogue(&mut self, padded: usize) -> QuantizedEpilogue {
+        let plain = self.plain_epilogue();
+        let activation = match self.dice.below(4) {
+            0 => QuantizedActivation::Leaky { slope: self.dice.real(0.01, 0.99) },
+            1 => {
+                let table: Vec<u8> = (0..64).map(|_| self.dice.byte().cast_unsigned()).collect();
+                let gain: Vec<i16> = (0..padded).map(|_| 1 + i16::from(self.dice.byte().max(0)) * 250).collect();
+                QuantizedActivation::Bump {
+                    index_shift: 1 + self.dice.below(8) as u32,
+                    fraction: self.dice.below(9) as u32,
+                    table: self.tensor(PackedTensor::from_u8(vec![64], &table).unwrap()),
+                    gain: self.tensor(PackedTensor::from_i16(vec![padded], &gain).unwrap()),
+                }
+            }
+            _ => return plain,
+        };
+        QuantizedEpilogue { activation, ..plain }
     }
 
     fn tensor(&mut self, tensor: PackedTensor) -> String {
@@ -207,6 +282,21 @@ impl Builder {
         let x = self.get(id);
         let (window, size) = self.window(&x);
         let n = if self.dice.below(2) == 0 { x.channels() } else { 1 + self.dice.below(20) };
+        self.dense(id, window, size, n);
+    }
+
+    /// A 1x1 convolution to I8.
+    fn pointwise(&mut self, id: ValueId, n: usize) -> ValueId {
+        let x = self.get(id);
+        let window = Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
+        let tensors = self.dense_tensors(&x, window, n);
+        let (pad_value, epilogue) = (self.dice.byte(), self.epilogue(n.next_multiple_of(8)));
+        let op = Op::ConvolutionI8 { window, pad_value, tensors, epilogue };
+        self.push(op, vec![id], vec![1, x.shape[1], x.shape[2], n], DataType::I8);
+        ValueId(self.program.values.len() - 1)
+    }
+
+    fn dense_tensors(&mut self, x: &Value, window: Window, n: usize) -> QuantizedWeights {
         let (stride, taps) = (channel_stride(x.channels()), window.kernel[0] * window.kernel[1]);
         let (depth, padded) = ((taps * stride).next_multiple_of(8), n.next_multiple_of(8));
         let mut weights = vec![0_i8; padded * depth];
@@ -218,19 +308,26 @@ impl Builder {
             }
         }
         let channel = |at: usize| at / (depth * 8) * 8 + at / 4 % 8;
-        let tensors = self.quantized(vec![padded / 8, depth / 4, 8, 4], &weights, channel, n, padded);
+        self.quantized(vec![padded / 8, depth / 4, 8, 4], &weights, channel, n, padded)
+    }
+
+    fn dense(&mut self, id: ValueId, window: Window, size: [usize; 2], n: usize) {
+        let tensors = self.dense_tensors(&self.get(id), window, n);
         let shape = vec![1, size[0], size[1], n];
-        let (pad_value, epilogue) = (self.dice.byte(), self.epilogue());
-        let op = Op::ConvolutionI8 { window, pad_value, tensors, epilogue };
-        let float = self.dice.below(4) == 0;
+        let pad_value = self.dice.byte();
+        let float = !self.integers && self.dice.below(4) == 0;
         let residual = (0..self.program.values.len()).find(|&at| {
             let value = &self.program.values[at];
-            value.shape == shape && value.data_type == DataType::I8
+            value.shape == shape && value.data_type == DataType::I8 && value.scale.len() == 1
         });
-        let inputs = match residual {
-            Some(residual) if !float && self.dice.below(2) == 0 => vec![id, ValueId(residual)],
-            _ => vec![id],
+        let residual = residual.filter(|_| !float && self.dice.below(2) == 0).map(ValueId);
+        let epilogue = match (float, residual) {
+            (true, _) => QuantizedEpilogue::whole(),
+            (false, Some(_)) => self.plain_epilogue(),
+            (false, None) => self.epilogue(n.next_multiple_of(8)),
         };
+        let op = Op::ConvolutionI8 { window, pad_value, tensors, epilogue };
+        let inputs = std::iter::once(id).chain(residual).collect();
         self.push(op, inputs, shape, if float { DataType::F32 } else { DataType::I8 });
     }
 
@@ -245,7 +342,7 @@ impl Builder {
             }
         }
         let tensors = self.quantized(vec![taps, padded], &weights, |at| at % padded, x.channels(), padded);
-        let (pad_value, epilogue) = (self.dice.byte(), self.epilogue());
+        let (pad_value, epilogue) = (self.dice.byte(), self.epilogue(padded));
         let op = Op::DepthwiseI8 { window, pad_value, tensors, epilogue };
         self.push(op, vec![id], vec![1, size[0], size[1], x.channels()], DataType::I8);
     }
@@ -264,12 +361,12 @@ impl Builder {
         let bias: Vec<f32> = (0..biases).map(|_| self.dice.real(-1.0, 1.0)).collect();
         let weights = self.tensor(PackedTensor::from_f16(shape, &weights).unwrap());
         let bias = self.tensor(PackedTensor::from_f32(vec![biases], &bias).unwrap());
-        let (pad_value, low, high) = (self.dice.real(-1.0, 1.0), Some(self.dice.real(-9.0, 0.0)), None);
+        let (pad_value, activation) = (self.dice.real(-1.0, 1.0), self.activation());
         let shape = vec![1, size[0], size[1], n];
         let op = if depthwise {
-            Op::DepthwiseF16 { window, pad_value, weights, bias, low, high }
+            Op::DepthwiseF16 { window, pad_value, weights, bias, activation }
         } else {
-            Op::ConvolutionF16 { window, pad_value, weights, bias, low, high }
+            Op::ConvolutionF16 { window, pad_value, weights, bias, activation }
         };
         let residual = (0..self.program.values.len()).find(|&at| {
             let value = &self.program.values[at];

@@ -1,9 +1,13 @@
 //! The slow version of one step, from `program.rs`'s words: no plan, no packing, no padding channels, one element at a time.
 
+mod floats;
+
 use half::f16;
 
 use crate::model::Model;
-use crate::program::{Op, QuantizedEpilogue, QuantizedWeights, Step, Value, Window, channel_stride};
+use crate::program::{
+    Op, QuantizedActivation, QuantizedEpilogue, QuantizedWeights, Sampling, Step, Value, Window, channel_stride,
+};
 
 /// Dense elements of a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,10 +35,27 @@ impl Data {
 /// The law of requantisation, from the clamp on.
 fn quantize(real: f32, value: &Value, epilogue: &QuantizedEpilogue, model: &Model) -> i8 {
     let (low, high) = (i32::from(epilogue.low) - value.zero_point, i32::from(epilogue.high) - value.zero_point);
+    let real =
+        if let QuantizedActivation::Leaky { slope } = epilogue.activation { real.max(real * slope) } else { real };
     let q = value.zero_point + real.max(low as f32).min(high as f32).round_ties_even() as i32;
     let q = i8::try_from(q).unwrap();
-    let table = epilogue.table.as_ref().map(|name| model.tensor(name).unwrap().as_i8().unwrap());
-    table.map_or(q, |table| table[usize::try_from(i32::from(q) + 128).unwrap()])
+    let QuantizedActivation::Table { table } = &epilogue.activation else { return q };
+    model.tensor(table).unwrap().as_i8().unwrap()[usize::try_from(i32::from(q) + 128).unwrap()]
+}
+
+/// The law of a layer's channel `n`, whatever the form.
+fn finish(sum: f32, n: usize, value: &Value, epilogue: &QuantizedEpilogue, model: &Model) -> i8 {
+    let QuantizedActivation::Bump { index_shift, fraction, table, gain } = &epilogue.activation else {
+        return quantize(sum, value, epilogue, model);
+    };
+    let (table, gain) = (model.tensor(table).unwrap().as_u8().unwrap(), model.tensor(gain).unwrap().as_i16().unwrap());
+    let p = (sum.round_ties_even() as i64).clamp(-32768, 32767);
+    let index = (p.abs() + (1 << (index_shift - 1))) >> index_shift;
+    let bump = table.get(usize::try_from(index).unwrap()).map_or(0, |&bump| i64::from(bump));
+    let scaled = ((p.max(0) - bump) * i64::from(gain[n]) + (1 << 14)) >> 15;
+    let half = if *fraction == 0 { 0 } else { 1 << (fraction - 1) };
+    let q = (scaled + (i64::from(value.zero_point) << fraction) + half).clamp(-32768, 32767) >> fraction;
+    i8::try_from(q.clamp(i64::from(epilogue.low), i64::from(epilogue.high))).unwrap()
 }
 
 /// For each element of the result: its index, its channel, and the input pixel of each tap (`None` for padding).
@@ -128,11 +149,6 @@ fn float_sums(
     result
 }
 
-fn clamp(sums: impl Iterator<Item = f64>, low: Option<f32>, high: Option<f32>) -> Data {
-    let (low, high) = (low.unwrap_or(f32::NEG_INFINITY), high.unwrap_or(f32::INFINITY));
-    Data::F32(sums.map(|sum| (sum as f32).max(low).min(high)).collect())
-}
-
 /// The result of `step` over `inputs`.
 pub(super) fn result(model: &Model, step: &Step, inputs: &[Data]) -> Data {
     let program = model.program();
@@ -151,82 +167,101 @@ pub(super) fn result(model: &Model, step: &Step, inputs: &[Data]) -> Data {
             }
             let residual = |at: usize| if step.inputs.len() == 2 { real(1, at) } else { 0.0 };
             let results = sums.iter().enumerate();
-            Data::I8(results.map(|(at, sum)| quantize(sum + residual(at), out, epilogue, model)).collect())
+            let n = |at: usize| at % out.channels();
+            Data::I8(results.map(|(at, sum)| finish(sum + residual(at), n(at), out, epilogue, model)).collect())
         }
         Op::DepthwiseI8 { window, pad_value, tensors, epilogue } => {
             let layer = Layer { x: value(0), out, data: inputs[0].i8(), window: *window, pad: *pad_value, tensors };
-            Data::I8(sums(model, &layer, true).iter().map(|&sum| quantize(sum, out, epilogue, model)).collect())
+            let sums = sums(model, &layer, true);
+            let results = sums.iter().enumerate();
+            Data::I8(results.map(|(at, &sum)| finish(sum, at % out.channels(), out, epilogue, model)).collect())
         }
-        Op::ConvolutionF16 { window, pad_value, weights, bias, low, high }
-        | Op::DepthwiseF16 { window, pad_value, weights, bias, low, high } => {
+        Op::ConvolutionF16 { window, pad_value, weights, bias, activation }
+        | Op::DepthwiseF16 { window, pad_value, weights, bias, activation } => {
             let depthwise = matches!(step.op, Op::DepthwiseF16 { .. });
             let weights = model.tensor(weights).unwrap().as_f16().unwrap();
             let bias = model.tensor(bias).unwrap().as_f32().unwrap();
             let sums = float_sums(value(0), out, inputs[0].f32(), *window, *pad_value, (weights, bias, depthwise));
             let residual = |at: usize| inputs.get(1).map_or(0.0, |data| f64::from(data.f32()[at]));
-            clamp(sums.iter().enumerate().map(|(at, sum)| sum + residual(at)), *low, *high)
+            floats::activate(sums.iter().enumerate().map(|(at, sum)| sum + residual(at)), *activation)
         }
         Op::AddI8 { epilogue } => {
             let elements = 0..inputs[0].i8().len();
             Data::I8(elements.map(|at| quantize(real(0, at) + real(1, at), out, epilogue, model)).collect())
         }
-        _ => plain(step, value(0), out, inputs, model),
+        Op::MultiplyI8 { epilogue } => {
+            let scale = value(0).scale[0] * value(1).scale[0] / out.scale[0];
+            let (a, b) = (inputs[0].i8(), inputs[1].i8());
+            let product = |at: usize| {
+                let centred = |q: i8, value: &Value| i32::from(q) - value.zero_point;
+                (centred(a[at], value(0)) * centred(b[at % b.len()], value(1))) as f32 * scale
+            };
+            Data::I8((0..a.len()).map(|at| quantize(product(at), out, epilogue, model)).collect())
+        }
+        Op::ActivateI8 { table } => {
+            let table = model.tensor(table).unwrap().as_i8().unwrap();
+            let result = inputs[0].i8().iter().map(|&q| table[usize::try_from(i32::from(q) + 128).unwrap()]);
+            Data::I8(result.collect())
+        }
+        Op::AffineF32 { factors, offsets, activation } => {
+            let [factors, offsets] = [factors, offsets].map(|name| model.tensor(name).unwrap().as_f32().unwrap());
+            let line = |(at, x): (usize, &f32)| f64::from(*x) * f64::from(factors[at % factors.len()]);
+            let sums = inputs[0].f32().iter().enumerate();
+            floats::activate(sums.map(|sum| line(sum) + f64::from(offsets[sum.0 % offsets.len()])), *activation)
+        }
+        _ => converted(step, value(0), out, inputs, model).unwrap_or_else(|| floats::plain(program, step, inputs)),
     }
 }
 
-/// The operators without tensors.
-fn plain(step: &Step, x: &Value, out: &Value, inputs: &[Data], model: &Model) -> Data {
-    let whole = QuantizedEpilogue { low: -128, high: 127, table: None };
+/// The integer law: shares in steps of 1/2048.
+fn bilinear(x: &Value, out: &Value, data: &[i8], sampling: Sampling) -> Data {
     let channels = out.channels();
-    match &step.op {
-        Op::AddF32 { low, high } => {
-            let pairs = inputs[0].f32().iter().zip(inputs[1].f32());
-            clamp(pairs.map(|(a, b)| f64::from(a + b)), *low, *high)
+    let share = |share: f64| (share as f32 * 2048.0).round_ties_even() as i64;
+    let mut result = Vec::new();
+    for (row, column) in (0..out.pixels()).map(|at| (at / out.shape[2], at % out.shape[2])) {
+        let (ys, down) = sampling.cells(row, x.shape[1], out.shape[1]);
+        let (xs, right) = sampling.cells(column, x.shape[2], out.shape[2]);
+        let (w, v) = (share(down), share(right));
+        for channel in 0..channels {
+            let cell = |y: usize, c: usize| i64::from(data[(ys[y] * x.shape[2] + xs[c]) * channels + channel]);
+            let line = |y: usize| cell(y, 0) * (2048 - v) + cell(y, 1) * v;
+            let sum = line(0) * (2048 - w) + line(1) * w;
+            result.push(i8::try_from((sum + (1 << 21)).div_euclid(1 << 22)).unwrap());
         }
-        Op::Quantize => {
+    }
+    Data::I8(result)
+}
+
+/// I8 in and I8 out, by its own law; or a conversion.
+fn converted(step: &Step, x: &Value, out: &Value, inputs: &[Data], model: &Model) -> Option<Data> {
+    let whole = QuantizedEpilogue::whole();
+    let channels = out.channels();
+    Some(match (&step.op, &inputs[0]) {
+        (Op::Quantize, Data::F32(reals)) => {
             let inverse = |at: usize| 1.0 / out.scale[at % channels % out.scale.len()];
-            let reals = inputs[0].f32().iter().enumerate();
+            let reals = reals.iter().enumerate();
             Data::I8(reals.map(|(at, real)| quantize(real * inverse(at), out, &whole, model)).collect())
         }
-        Op::Dequantize => {
-            let elements = inputs[0].i8().iter().enumerate();
-            Data::F32(elements.map(|(at, &q)| x.real(q, at % channels)).collect())
+        (Op::Dequantize, Data::I8(all)) => {
+            Data::F32(all.iter().enumerate().map(|(at, &q)| x.real(q, at % channels)).collect())
         }
-        Op::GlobalAveragePool => match &inputs[0] {
-            Data::I8(all) => {
-                let scale = x.scale[0] / (out.scale[0] * x.pixels() as f32);
-                let sum = |c: usize| -> i32 {
-                    all.iter().skip(c).step_by(channels).map(|&q| i32::from(q) - x.zero_point).sum()
-                };
-                Data::I8((0..channels).map(|c| quantize(sum(c) as f32 * scale, out, &whole, model)).collect())
-            }
-            Data::F32(all) => {
-                let sum = |c: usize| -> f64 { all.iter().skip(c).step_by(channels).map(|&x| f64::from(x)).sum() };
-                Data::F32((0..channels).map(|c| (sum(c) / x.pixels() as f64) as f32).collect())
-            }
-        },
-        Op::Reshape => inputs[0].clone(),
-        Op::Concatenate { axis } => {
-            let outer: usize = out.shape[..*axis].iter().product();
-            let rows = (0..outer).flat_map(|row| {
-                inputs.iter().flat_map(move |input| {
-                    let length = input.f32().len() / outer;
-                    input.f32()[row * length..(row + 1) * length].to_vec()
-                })
+        (Op::GlobalAveragePool, Data::I8(all)) => {
+            let scale = x.scale[0] / (out.scale[0] * x.pixels() as f32);
+            let sum =
+                |c: usize| -> i32 { all.iter().skip(c).step_by(channels).map(|&q| i32::from(q) - x.zero_point).sum() };
+            Data::I8((0..channels).map(|c| quantize(sum(c) as f32 * scale, out, &whole, model)).collect())
+        }
+        (Op::AveragePool { window, padding_counts }, Data::I8(all)) => {
+            let result = cells(x, out, *window).into_iter().map(|(_, channel, pixels)| {
+                let inside: Vec<usize> = pixels.iter().flatten().copied().collect();
+                let count = if *padding_counts { pixels.len() } else { inside.len() };
+                let cell = |pixel: &usize| i32::from(all[pixel * channels + channel]) - x.zero_point;
+                let factor = x.scale[0] / out.scale[0] / count as f32;
+                quantize(inside.iter().map(cell).sum::<i32>() as f32 * factor, out, &whole, model)
             });
-            Data::F32(rows.collect())
+            Data::I8(result.collect())
         }
-        Op::Logistic => {
-            Data::F32(inputs[0].f32().iter().map(|&x| (1.0 / (1.0 + f64::from(-x).exp())) as f32).collect())
-        }
-        Op::Softmax => {
-            let rows = inputs[0].f32().chunks_exact(channels).flat_map(|row| {
-                let max = row.iter().copied().fold(f32::MIN, f32::max);
-                let sum: f64 = row.iter().map(|&x| f64::from(x - max).exp()).sum();
-                row.iter().map(move |&x| (f64::from(x - max).exp() / sum) as f32)
-            });
-            Data::F32(rows.collect())
-        }
-        op => panic!("{op:?} has tensors"),
-    }
+        (Op::Resize { sampling: sampling @ Sampling::Bilinear(_) }, Data::I8(all)) => bilinear(x, out, all, *sampling),
+        _ => return None,
+    })
 }

@@ -145,6 +145,26 @@ pub enum Reason {
     /// An operand with a scale for each channel where one for the whole tensor is needed.
     #[error("`{0}` has a scale for each channel; its operator needs one for the whole value")]
     ChannelScales(String),
+    /// A result whose steps are not its input's.
+    #[error("`{0}` and the result must share scale and zero point: its operator only moves elements")]
+    Grid(String),
+    /// A form of activation that does not go with something else.
+    #[error("this form of activation does not go with {0}")]
+    Form(&'static str),
+    /// A slope out of bounds.
+    #[error("the slope {0} is out of bounds: it lies between 0 and 1")]
+    Slope(f32),
+    /// Shifts of a bump out of bounds.
+    #[error("the shifts {0} and {1} are out of bounds: the index's is 1..=8, the fraction's 0..=8")]
+    Shifts(u32, u32),
+    /// A gain that is 0 or negative.
+    #[error("channel {channel}: the gain {gain} is not above 0")]
+    Gain {
+        /// Output channel.
+        channel: usize,
+        /// As stored.
+        gain: i16,
+    },
     /// A window with sides out of bounds.
     #[error("the window {0} is out of bounds: kernel and stride 1..=64, padding below the kernel")]
     Window(String),

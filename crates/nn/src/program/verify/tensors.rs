@@ -31,6 +31,24 @@ pub(super) fn table(step: &Step, lookup: Lookup<'_>, name: &str) -> Result<(), I
     find(step, lookup, name, DataType::I8, &[256]).map(drop)
 }
 
+/// U8 `[64]`.
+pub(super) fn bump(step: &Step, lookup: Lookup<'_>, name: &str) -> Result<(), InvalidProgram> {
+    find(step, lookup, name, DataType::U8, &[64]).map(drop)
+}
+
+/// I16 `[padded]`; the first `outputs` are above 0, the others at least 0.
+pub(super) fn gain(
+    step: &Step,
+    lookup: Lookup<'_>,
+    name: &str,
+    (padded, outputs): (usize, usize),
+) -> Result<(), InvalidProgram> {
+    let gains = find(step, lookup, name, DataType::I16, &[padded])?.as_i16().unwrap_or_default();
+    let bad = gains.iter().enumerate().find(|&(channel, &gain)| gain < i16::from(channel < outputs));
+    let fault = |(channel, &gain): (usize, &i16)| InvalidProgram::tensor(step, name, Reason::Gain { channel, gain });
+    bad.map_or(Ok(()), |bad| Err(fault(bad)))
+}
+
 /// Weights `[N/8][K/4][8][4]` of an INT8 convolution from `inputs` to `outputs` channels, and what belongs to them.
 pub(super) fn convolution(
     step: &Step,
@@ -135,20 +153,16 @@ fn belongings(
     Ok(())
 }
 
-/// F16 weights of `shape` and F32 biases, as many as `biases`, all finite.
-pub(super) fn floats(
-    step: &Step,
-    lookup: Lookup<'_>,
-    (weights, shape): (&str, &[usize]),
-    (bias, biases): (&str, usize),
-) -> Result<(), InvalidProgram> {
-    let found = find(step, lookup, weights, DataType::F16, shape)?.as_f16().unwrap_or_default();
-    if let Some(at) = found.iter().position(|&weight| !f16::is_finite(weight)) {
-        return Err(InvalidProgram::tensor(step, weights, Reason::NotFinite(at)));
-    }
-    let found = find(step, lookup, bias, DataType::F32, &[biases])?.as_f32().unwrap_or_default();
-    if let Some(at) = found.iter().position(|bias| !bias.is_finite()) {
-        return Err(InvalidProgram::tensor(step, bias, Reason::NotFinite(at)));
-    }
-    Ok(())
+/// F16 weights of `shape`, all finite.
+pub(super) fn halves(step: &Step, lookup: Lookup<'_>, name: &str, shape: &[usize]) -> Result<(), InvalidProgram> {
+    let found = find(step, lookup, name, DataType::F16, shape)?.as_f16().unwrap_or_default();
+    let infinite = found.iter().position(|&weight| !f16::is_finite(weight));
+    infinite.map_or(Ok(()), |at| Err(InvalidProgram::tensor(step, name, Reason::NotFinite(at))))
+}
+
+/// F32 `[count]`, all finite.
+pub(super) fn floats(step: &Step, lookup: Lookup<'_>, name: &str, count: usize) -> Result<(), InvalidProgram> {
+    let found = find(step, lookup, name, DataType::F32, &[count])?.as_f32().unwrap_or_default();
+    let infinite = found.iter().position(|number| !number.is_finite());
+    infinite.map_or(Ok(()), |at| Err(InvalidProgram::tensor(step, name, Reason::NotFinite(at))))
 }

@@ -3,7 +3,9 @@ use proptest::prelude::*;
 
 use crate::fixture;
 use crate::model::{Model, PackedTensor, PackedTensors};
-use crate::program::{Op, Program, QuantizedEpilogue, QuantizedWeights, ValueId, Window};
+use crate::program::{
+    Activation, Op, Program, QuantizedActivation, QuantizedEpilogue, QuantizedWeights, ValueId, Window,
+};
 use crate::tensor::DataType;
 
 /// Changes the fixture; the answer must be an error that is `expected`.
@@ -135,7 +137,7 @@ fn operands() {
     check("step `project`: `picture` has the shape [1, 4, 5, 3]; a residual has", inputs(2, &[2, 0]));
     check("step `add`: `picture` has the shape [1, 4, 5, 3]", inputs(3, &[3, 0]));
     check("step `head`: `add_out` is I8", inputs(5, &[4]));
-    check("step `flat`: `add_out` is I8", inputs(8, &[4]));
+    check("step `flat`: `flat_out` is F32", inputs(8, &[4]));
     check("step `flat`: `flat_out` has the shape [1, 5]; it must hold the 160 elements", inputs(8, &[5]));
     check("step `mean`: `mean_out` is F32", inputs(7, &[4]));
     check("step `mean`: `mean_out` has the shape [1, 1, 1, 5]; pooling makes one pixel of 8", inputs(7, &[5]));
@@ -159,6 +161,13 @@ fn operands() {
     });
 }
 
+fn activation(step: usize, new: Activation) -> impl FnOnce(&mut Program, &mut PackedTensors) {
+    move |program, _| match &mut program.steps[step].op {
+        Op::ConvolutionF16 { activation, .. } | Op::DepthwiseF16 { activation, .. } => *activation = new,
+        op => panic!("{op:?} has no float activation"),
+    }
+}
+
 #[test]
 fn windows_and_bounds() {
     check("step `conv`: the window", |program, _| window(program, 0).stride = [0, 1]);
@@ -171,11 +180,11 @@ fn windows_and_bounds() {
         (epilogue(program, 3).low, epilogue(program, 3).high) = (5, 4);
     });
     for (low, high) in [(1.0, 0.0), (f32::NAN, 1.0), (0.0, f32::NAN)] {
-        check("step `head`: the lower bound", |program, _| {
-            let Op::ConvolutionF16 { low: old_low, high: old_high, .. } = &mut program.steps[5].op else { panic!() };
-            (*old_low, *old_high) = (Some(low), Some(high));
-        });
+        check("step `head`: the lower bound", activation(5, Activation::Clip { low, high }));
     }
+    check("step `head`: the slope 1.5", activation(5, Activation::Leaky(1.5)));
+    check("step `tail`: the slope NaN", activation(6, Activation::Leaky(f32::NAN)));
+    check("step `tail`: the slope inf", activation(6, Activation::HardSigmoid { slope: f32::INFINITY, offset: 0.0 }));
     check("step `tail`: the pad value inf", |program, _| {
         let Op::DepthwiseF16 { pad_value, .. } = &mut program.steps[6].op else { panic!() };
         *pad_value = f32::INFINITY;
@@ -209,7 +218,7 @@ fn tensors_of_integers() {
         names(program, 0).weights = String::from("conv.bias");
     });
     check("step `add`, tensor `conv.bias`: it is I32 [8], but must be I8 [256]", |program, _| {
-        epilogue(program, 3).table = Some(String::from("conv.bias"));
+        epilogue(program, 3).activation = QuantizedActivation::Table { table: String::from("conv.bias") };
     });
     for (tensor, step) in [("conv.weights", "conv"), ("depth.weights", "depth"), ("project.weights", "project")] {
         check_i8(&format!("step `{step}`, tensor `{tensor}`: the weight at 2 is -128"), tensor, |weights| {
