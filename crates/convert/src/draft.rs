@@ -8,6 +8,7 @@ use clawdbot_nn::metadata::{Origin, PictureInput, Vision};
 use clawdbot_nn::program;
 use sha2::{Digest, Sha256};
 
+use crate::annotations;
 use crate::calibrate::{Observation, choose_grids};
 use crate::importers::{self, Format, ImportError, Source};
 use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, has_int8, lower, operator_name};
@@ -168,6 +169,8 @@ impl Draft {
             let picture = *picture;
             normalise::fold(&mut graph, picture, normalisation)?;
             input = InputForm::Picture;
+        } else if recipe.vision.is_some() && graph.quantizations.contains_key(&graph.inputs[0]) {
+            input = InputForm::Picture;
         }
         let known = ssd::known_origin(&source_sha256);
         let stem = provenance.file_name.rsplit_once('.').map_or(provenance.file_name.as_str(), |(stem, _)| stem);
@@ -226,6 +229,9 @@ impl Draft {
             let precision = vec![Precision::F16; self.graph.nodes.len()];
             return Ok(self.conclude(target, float, &precision, Measured::default()));
         }
+        if annotations::is_complete(&self.graph) {
+            return self.convert_as_quantised(target);
+        }
         let mut network = Network::new(&float, compute)?;
         let mut measured = self.calibrate(&mut network, &float, inputs, progress)?;
         if measured.inputs == 0 {
@@ -233,8 +239,10 @@ impl Draft {
         }
         let samples: Vec<Sample> = (0..measured.inputs.min(MEASURED_INPUTS_MAX)).map_while(&mut *inputs).collect();
         let exact = samples.iter().map(|sample| network.run(sample)).collect::<Result<Vec<_>, _>>()?;
-        let grids = choose_grids(&self.graph, &measured.seen);
-        let layers = quantize_layers(&self.graph, &grids, &measured.seen, &std::mem::take(&mut measured.moments));
+        let mut grids = choose_grids(&self.graph, &measured.seen);
+        grids.extend(annotations::grids(&self.graph));
+        let mut layers = quantize_layers(&self.graph, &grids, &measured.seen, &std::mem::take(&mut measured.moments));
+        layers.extend(annotations::layers(&self.graph, &grids));
         let (graph, input) = (&self.graph, self.input);
         let subject =
             Subject { graph, grids: &grids, layers: &layers, input, compute, samples: &samples, exact: &exact };
@@ -255,6 +263,17 @@ impl Draft {
         measured.samples = samples.len();
         measured.grids = grids;
         Ok(self.conclude(target, lowered, &precision, measured))
+    }
+
+    /// Takes over a network that comes quantised, with its own grids and steps: there is nothing to choose and nothing to
+    /// calibrate, whether the target is `int8` or `mixed`.
+    fn convert_as_quantised(&self, target: Target) -> Result<Conversion, ConvertError> {
+        let grids = annotations::grids(&self.graph);
+        let layers = annotations::all_layers(&self.graph, &grids);
+        let precision = vec![Precision::Int8; self.graph.nodes.len()];
+        let plan = Plan { precision: precision.clone(), grids: &grids, layers: &layers, input: self.input };
+        let lowered = lower(&self.graph, &plan)?;
+        Ok(self.conclude(target, lowered, &precision, Measured { grids, ..Measured::default() }))
     }
 
     /// Runs every input through the float network and looks at all values.

@@ -10,6 +10,7 @@
     reason = "this crate turns reals into steps and counts into shares; the importers, which read outside bytes, convert with checks"
 )]
 
+pub mod annotations;
 pub mod calibrate;
 pub mod draft;
 #[cfg(test)]

@@ -3,9 +3,16 @@
 //! A value may exist twice, as I8 and as F32; the twin is made where a reader of the other precision first needs it
 //! (steps `Quantize` and `Dequantize`: the seams between precisions).
 
+mod bump;
+mod choice;
+mod epilogue;
+mod floats;
+mod integers;
 mod layers;
 #[cfg(test)]
 mod tests;
+
+pub use self::choice::has_int8;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +36,8 @@ pub enum Precision {
 /// How the network's input arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputForm {
-    /// As I8 grey levels minus 128, which the graph (after [`crate::normalise`]) takes as grey levels.
+    /// As I8 grey levels minus 128. The graph (after [`crate::normalise`]) takes grey levels, or what its own grid for the
+    /// input makes of these bytes. Further inputs arrive as F32.
     Picture,
     /// As F32.
     Float,
@@ -91,6 +99,17 @@ pub enum LowerError {
         /// Which input.
         input: usize,
     },
+    /// An INT8 node that knows one scale only.
+    #[error(
+        "the node `{node}` needs one scale for all channels of `{value}`, which has one a channel: the plan is wrong, please \
+         report this"
+    )]
+    ChannelScales {
+        /// Its name.
+        node: String,
+        /// What it reads or makes.
+        value: String,
+    },
     /// Nothing was seen of a value that an INT8 node needs.
     #[error("the value `{value}` was not calibrated, but an INT8 layer needs its range")]
     NotCalibrated {
@@ -124,19 +143,6 @@ pub(crate) const fn operator_name(op: &Op) -> &'static str {
     }
 }
 
-/// Whether the executor can compute a node in INT8.
-#[must_use]
-pub fn has_int8(graph: &Graph, node: &Node) -> bool {
-    match &node.op {
-        Op::Convolution { .. } | Op::Add { .. } | Op::GlobalAveragePool => true,
-        // Up to 4 channels lie in a stride of 4, where depthwise kernels want 16.
-        Op::DepthwiseConvolution { .. } => {
-            graph.values[node.output.0].shape.last().is_some_and(|&channels| channels > 4)
-        }
-        _ => false,
-    }
-}
-
 /// Lowers `graph`; nodes without an INT8 form are computed in floats whatever the plan says.
 ///
 /// # Errors
@@ -145,6 +151,7 @@ pub fn lower(graph: &Graph, plan: &Plan<'_>) -> Result<Lowered, LowerError> {
     let mut lowering = Lowering {
         graph,
         plan,
+        precision: Vec::new(),
         result: Lowered {
             program: Program::default(),
             tensors: PackedTensors::new(),
@@ -152,10 +159,15 @@ pub fn lower(graph: &Graph, plan: &Plan<'_>) -> Result<Lowered, LowerError> {
             quantized: BTreeMap::new(),
         },
     };
-    for &input in &graph.inputs {
+    lowering.choose();
+    for (position, &input) in graph.inputs.iter().enumerate() {
         let value = match plan.input {
-            InputForm::Picture => lowering.new_value(input, "", DataType::I8, vec![1.0], -128),
-            InputForm::Float => lowering.new_value(input, "", DataType::F32, Vec::new(), 0),
+            InputForm::Picture if position == 0 => {
+                let own = graph.quantizations.get(&input).map(|grid| (grid.scale.clone(), grid.zero_point));
+                let (scale, zero_point) = own.unwrap_or_else(|| (vec![1.0], -128));
+                lowering.new_value(input, "", DataType::I8, scale, zero_point)
+            }
+            _ => lowering.new_value(input, "", DataType::F32, Vec::new(), 0),
         };
         lowering.result.program.inputs.push(value);
     }
@@ -175,12 +187,14 @@ pub fn lower(graph: &Graph, plan: &Plan<'_>) -> Result<Lowered, LowerError> {
 struct Lowering<'a> {
     graph: &'a Graph,
     plan: &'a Plan<'a>,
+    /// Of each node, as it comes out of the plan.
+    precision: Vec<Precision>,
     result: Lowered,
 }
 
 impl<'a> Lowering<'a> {
     fn precision(&self, node: usize) -> Precision {
-        if has_int8(self.graph, &self.graph.nodes[node]) { self.plan.precision[node] } else { Precision::F16 }
+        self.precision[node]
     }
 
     fn grid(&self, value: ValueId) -> Result<&'a ValueGrid, LowerError> {
@@ -219,6 +233,27 @@ impl<'a> Lowering<'a> {
         let twins = if data_type == DataType::I8 { &mut self.result.quantized } else { &mut self.result.floats };
         twins.insert(value, id);
         id
+    }
+
+    /// A program value of the shape of a value of the graph that does not stand for it: I8 in `grid`, or F32.
+    fn spare_value(&mut self, like: ValueId, suffix: &str, grid: Option<&ValueGrid>) -> program::ValueId {
+        let graph::Value { name, shape } = &self.graph.values[like.0];
+        let id = program::ValueId(self.result.program.values.len());
+        let (data_type, scale, zero_point) = match grid {
+            Some(grid) => (DataType::I8, grid.scales.clone(), grid.zero_point),
+            None => (DataType::F32, Vec::new(), 0),
+        };
+        let name = format!("{name}{suffix}");
+        self.result.program.values.push(program::Value { name, shape: shape.clone(), data_type, scale, zero_point });
+        id
+    }
+
+    fn float_result(&mut self, value: ValueId) -> program::ValueId {
+        self.new_value(value, "", DataType::F32, Vec::new(), 0)
+    }
+
+    fn unsupported(&self, node: &Node, reason: &'static str) -> LowerError {
+        LowerError::Unsupported { node: node.name.clone(), what: operator_name(&node.op), reason }
     }
 
     fn step(&mut self, name: String, op: program::Op, inputs: Vec<program::ValueId>, output: program::ValueId) {

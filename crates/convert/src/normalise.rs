@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use clawdbot_nn::graph::{Graph, Op, ValueId};
+use clawdbot_nn::graph::{Graph, Op, Quantization, ValueId};
 use clawdbot_nn::tensor::{Elements, Tensor};
 
 /// How a network wants its pixels: (grey level - mean) * scale, for each channel.
@@ -65,6 +65,9 @@ pub fn fold(graph: &mut Graph, input: ValueId, normalisation: &Normalisation) ->
         let (weights, bias) = (node.inputs[1], node.inputs[2]);
         fold_constants(graph, weights, bias, &mean, &scale);
     }
+    if let Some(grid) = graph.quantizations.get_mut(&input) {
+        *grid = Quantization { scale: vec![1.0], zero_point: -128 };
+    }
     Ok(())
 }
 
@@ -93,6 +96,14 @@ fn fold_constants(graph: &mut Graph, weights: ValueId, bias: ValueId, mean: &[f3
             folded.push(scaled);
         }
         moved.push((f64::from(sum) - less) as f32);
+    }
+    // Steps stay steps where all channels are scaled alike.
+    if scale.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits()) {
+        if let Some(grid) = graph.quantizations.get_mut(&weights) {
+            grid.scale.iter_mut().for_each(|step| *step *= scale[0].abs());
+        }
+    } else {
+        graph.quantizations.remove(&weights);
     }
     let shape = old_weights.shape().to_vec();
     let replaced = [

@@ -1,11 +1,19 @@
 //! The shared passes, then what only lowering cares for.
 
+mod factors;
+mod scaled_input;
+#[cfg(test)]
+mod tests;
+
 use clawdbot_nn::graph::{Graph, Op};
 use clawdbot_nn::passes;
 
 /// Simplifies a graph as it comes from an importer.
 pub(crate) fn simplify(graph: Graph) -> Graph {
-    let mut graph = passes::simplify(graph);
+    let graph = passes::simplify(graph);
+    let graph = scaled_input::fold_scaled_inputs(graph);
+    let graph = factors::factors_as_layers(graph);
+    let mut graph = passes::remove_dead(graph);
     drop_pixel_reshapes(&mut graph);
     graph
 }

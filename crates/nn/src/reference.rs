@@ -11,6 +11,7 @@ mod windows;
 
 use std::collections::BTreeMap;
 
+pub use self::elementwise::activated;
 use crate::graph::{Graph, Node, Op, ValueId};
 use crate::tensor::{Elements, Tensor};
 

@@ -1,5 +1,7 @@
 //! Lowered programs against what the networks really compute.
 
+mod generated;
+
 use std::sync::Arc;
 
 use clawdbot_kernels::isa::Isa;

@@ -25,8 +25,11 @@ fn fuse(graph: &mut Graph, at: usize) -> bool {
     let alone = graph.only_reader(input) == Some(at);
     let Some(producer) = graph.producer(input).filter(|_| alone) else { return false };
     let producer = &mut graph.nodes[producer];
+    // An epilogue that adds a second operand has bounds and no other form.
+    let two_operands = matches!(producer.op, Op::Add { .. } | Op::Convolution { residual: true, .. });
     let Some(activation) = activation_mut(&mut producer.op) else { return false };
-    let Some(fused) = activation.then(next).filter(|fused| works_on_sums(*fused)) else { return false };
+    let possible = |fused: &Activation| works_on_sums(*fused) && (fused.is_clamp() || !two_operands);
+    let Some(fused) = activation.then(next).filter(possible) else { return false };
     *activation = fused;
     producer.output = output;
     true

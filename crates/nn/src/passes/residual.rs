@@ -3,7 +3,9 @@
 use crate::graph::{Activation, Graph, Op};
 
 /// Fuses each [`Op::Add`] into a convolution that makes one of its addends, where the addition is the only reader of that
-/// and the convolution has neither activation nor residual yet. The fused convolution stands where the addition stood, so
+/// and the convolution has neither activation nor residual yet. In a network that came quantised the fused sum is not rounded
+/// to the convolution's own grid any more, which is done where that grid is no coarser than the sum's, so that the result is
+/// the file's to within a step. The fused convolution stands where the addition stood, so
 /// the other addend is known by then.
 #[must_use]
 pub fn fuse_residuals(mut graph: Graph) -> Graph {
@@ -33,8 +35,20 @@ pub fn fuse_residuals(mut graph: Graph) -> Graph {
 /// order of execution stays as it was.
 fn candidate(graph: &Graph, at: usize) -> Option<(usize, crate::graph::ValueId)> {
     let node = &graph.nodes[at];
-    let (Op::Add { .. }, &[a, b]) = (&node.op, &node.inputs[..]) else { return None };
+    let (Op::Add { activation }, &[a, b]) = (&node.op, &node.inputs[..]) else { return None };
+    if !activation.is_clamp() {
+        return None;
+    }
+    let step = |value| graph.quantizations.get(&value).and_then(|grid| grid.scale.first());
     let fusable = |value, other| {
+        if graph.constants.contains_key(&other) {
+            return None;
+        }
+        if let (Some(own), Some(sum)) = (step(value), step(node.output))
+            && own > sum
+        {
+            return None;
+        }
         let producer = graph.producer(value).filter(|_| graph.only_reader(value) == Some(at))?;
         let bare =
             matches!(graph.nodes[producer].op, Op::Convolution { activation: Activation::None, residual: false, .. });

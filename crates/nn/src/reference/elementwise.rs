@@ -7,8 +7,9 @@ pub(super) fn activate(x: &[f32], activation: Activation) -> Vec<f32> {
     x.iter().map(|&x| narrow(activated(f64::from(x), activation))).collect()
 }
 
-/// The formulas of [`Activation`].
-fn activated(x: f64, activation: Activation) -> f64 {
+/// What `activation` makes of x, by the formulas of [`Activation`].
+#[must_use]
+pub fn activated(x: f64, activation: Activation) -> f64 {
     let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
     match activation {
         Activation::None | Activation::Relu | Activation::Relu6 | Activation::Clip { .. } => {
