@@ -74,6 +74,19 @@ impl Network {
         Ok((0..).map_while(|index| self.executor.output(index)).map(|view| view.reals().collect()).collect())
     }
 
+    /// Fills an input beyond the first, which is 0 until then.
+    ///
+    /// # Errors
+    /// When the network has none of this number that takes so many floats.
+    pub fn set_further_input(&mut self, input: usize, elements: &[f32]) -> Result<(), RunError> {
+        let wanted = self.executor.input_f32_mut(input).unwrap_or_default();
+        if wanted.len() != elements.len() {
+            return Err(RunError::Sample { given: elements.len(), wanted: wanted.len() });
+        }
+        wanted.copy_from_slice(elements);
+        Ok(())
+    }
+
     /// Runs and shows every value's reals, dense, the input first.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Lowered programs against what the networks really compute.
 
 mod generated;
+mod quantised;
 
 use std::sync::Arc;
 
