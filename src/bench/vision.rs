@@ -1,34 +1,10 @@
 //! How long one inference takes: network and head, without decoding and preprocessing.
 
-use std::time::Duration;
-
 use clawdbot_flow::clock::Clock;
 use clawdbot_vision::preprocess::{INPUT_CHANNEL_STRIDE, Placement};
 
+use super::Times;
 use crate::pipeline::network::Network;
-
-/// Times of some inferences.
-#[derive(Clone, Debug)]
-pub(crate) struct Times {
-    sorted: Vec<Duration>,
-}
-
-impl Times {
-    /// The shortest: what the machine can do when nobody disturbs it.
-    pub(crate) fn least(&self) -> Duration {
-        self.sorted.first().copied().unwrap_or_default()
-    }
-
-    /// The middle one: what one gets.
-    pub(crate) fn median(&self) -> Duration {
-        self.sorted.get(self.sorted.len() / 2).copied().unwrap_or_default()
-    }
-
-    /// The longest.
-    pub(crate) fn longest(&self) -> Duration {
-        self.sorted.last().copied().unwrap_or_default()
-    }
-}
 
 /// Runs `network` once to warm up and then `runs` times on a picture of noise (INT8 takes the same time on any picture,
 /// and noise leaves the head little to do, as an empty scene would).
@@ -42,9 +18,7 @@ pub(crate) fn measure(network: &mut Network, runs: usize, clock: &dyn Clock) -> 
         clock.monotonic().since(start)
     };
     run();
-    let mut sorted: Vec<Duration> = (0..runs).map(|_| run()).collect();
-    sorted.sort_unstable();
-    Times { sorted }
+    Times::new((0..runs).map(|_| run()).collect())
 }
 
 /// The threshold of `clawdbot detect`.

@@ -1,5 +1,7 @@
 //! `clawdbot bench`: how fast this machine is at our work.
 
+mod preprocess;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -22,6 +24,8 @@ pub(super) struct Arguments {
 enum What {
     /// One inference of a detector: network and head, without decoding and preprocessing.
     Vision(VisionArguments),
+    /// From a camera's frame to the network's input: decoding, colours, resizing, quantising.
+    Preprocess(preprocess::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -44,6 +48,7 @@ struct VisionArguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         What::Vision(arguments) => run_vision(arguments),
+        What::Preprocess(arguments) => preprocess::run(arguments),
     }
 }
 

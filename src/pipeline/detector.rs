@@ -112,9 +112,7 @@ impl Detector {
     ) -> Result<(), FrameError> {
         detections.clear();
         let picture = if frame.format == PixelFormat::Jpeg {
-            let (width, height) = eye.decoder.decode_into(&frame.data, &mut eye.pixels)?;
-            // Sides are at most PICTURE_SIDE_MAX.
-            Picture::rgb(width as usize, height as usize, &eye.pixels)?
+            eye.decoder.decode_frame(&frame.data, &mut eye.pixels)?
         } else {
             Picture::from_frame(frame)?
         };

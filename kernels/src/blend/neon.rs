@@ -1,8 +1,9 @@
-//! `blend_u8i16_16_neon`: sixteen pixels at a time, taken apart into a register a sample by `ld2` and `ld3`.
+//! `blend_u8i16_16_neon`: sixteen pixels at a time, taken apart into a register a sample by `ld2` and `ld3`. What pairs of
+//! pixels share is blended once and spread afterwards.
 
 use std::arch::aarch64::{
-    int16x8_t, int16x8x4_t, uint8x8_t, uint8x16_t, vaddq_s16, vcombine_u8, vdupq_n_s16, vget_low_u8, vqrdmulhq_s16,
-    vreinterpretq_s16_u16, vshll_high_n_u8, vshll_n_u8, vsubq_s16, vtrn1q_u8, vtrn2q_u8, vzip1_u8, vzip2_u8,
+    int16x8_t, int16x8x4_t, uint8x8_t, uint8x16_t, vaddq_s16, vdupq_n_s16, vget_low_u8, vqrdmulhq_s16,
+    vreinterpretq_s16_u16, vshll_high_n_u8, vshll_n_u8, vsubq_s16, vtrn1q_s16, vtrn2q_s16, vzip1q_s16, vzip2q_s16,
 };
 
 use super::{Row, Task, scalar};
@@ -14,94 +15,124 @@ const STEP: usize = 16;
 #[target_feature(enable = "neon")]
 pub(super) fn run(mut task: Task<'_>) {
     let pixels = task.output.len();
-    let whole = pixels - pixels % STEP;
-    for first in (0..whole).step_by(STEP) {
-        step(&mut task, first);
-    }
-    if whole == pixels {
-        return;
-    }
     if pixels < STEP {
-        return scalar::tail(&mut task, whole);
+        return scalar::tail(&mut task, 0);
     }
-    // The last step looks back over pixels that are done, and begins with a whole pair.
-    step(&mut task, (pixels - STEP) / 2 * 2);
+    match task.rows {
+        [Row::Packed(above), Row::Packed(below)] => packed([above, below], &mut task),
+        [Row::Yuyv(above), Row::Yuyv(below)] => yuyv([above, below], &mut task),
+        [Row::Nv12 { luma: above, chroma: c }, Row::Nv12 { luma: below, chroma: d }] => {
+            nv12([above, below], [c, d], &mut task);
+        }
+        [Row::I420 { luma: above, u: a, v: c }, Row::I420 { luma: below, u: b, v: d }] => {
+            i420([above, below], [a, b], [c, d], &mut task);
+        }
+        _ => {}
+    }
+    // An odd last pixel is no start of a step.
     scalar::tail(&mut task, pixels / 2 * 2);
 }
 
-/// The pixels `first..first + 16`.
+/// Where steps begin that cover `pixels`, no fewer than a step, but for an odd last one: the last step looks back over
+/// pixels that are done, and begins with a whole pair.
+fn steps(pixels: usize) -> impl Iterator<Item = usize> {
+    let whole = pixels - pixels % STEP;
+    (0..whole).step_by(STEP).chain((whole < pixels).then(|| (pixels - STEP) / 2 * 2))
+}
+
 #[inline]
 #[target_feature(enable = "neon")]
-fn step(task: &mut Task<'_>, first: usize) {
-    let [above, below] = [samples(&task.rows[0], first), samples(&task.rows[1], first)];
+fn packed(rows: [&[u8]; 2], task: &mut Task<'_>) {
     let weight = vdupq_n_s16(task.weight);
-    let zero = vdupq_n_s16(0);
-    let (halves, _) = task.output[first..][..STEP].as_chunks_mut::<8>();
-    let lower = int16x8x4_t(
-        between(low(above[0]), low(below[0]), weight),
-        between(low(above[1]), low(below[1]), weight),
-        between(low(above[2]), low(below[2]), weight),
-        zero,
-    );
-    store_i16x8x4(&mut halves[0], lower);
-    let upper = int16x8x4_t(
-        between(high(above[0]), high(below[0]), weight),
-        between(high(above[1]), high(below[1]), weight),
-        between(high(above[2]), high(below[2]), weight),
-        zero,
-    );
-    store_i16x8x4(&mut halves[1], upper);
-}
-
-/// The lower eight samples x 128.
-#[inline]
-#[target_feature(enable = "neon")]
-fn low(samples: uint8x16_t) -> int16x8_t {
-    vreinterpretq_s16_u16(vshll_n_u8::<7>(vget_low_u8(samples)))
-}
-
-/// The upper eight samples x 128.
-#[inline]
-#[target_feature(enable = "neon")]
-fn high(samples: uint8x16_t) -> int16x8_t {
-    vreinterpretq_s16_u16(vshll_high_n_u8::<7>(samples))
-}
-
-#[inline]
-#[target_feature(enable = "neon")]
-fn between(above: int16x8_t, below: int16x8_t, weight: int16x8_t) -> int16x8_t {
-    vaddq_s16(above, vqrdmulhq_s16(vsubq_s16(below, above), weight))
-}
-
-/// Sixteen pixels, a register a sample.
-#[inline]
-#[target_feature(enable = "neon")]
-fn samples(row: &Row<'_>, first: usize) -> [uint8x16_t; 3] {
-    match row {
-        Row::Packed(samples) => {
-            let samples = load_u8x16x3(&samples[3 * first..].as_chunks::<48>().0[0]);
-            [samples.0, samples.1, samples.2]
-        }
-        Row::Yuyv(samples) => {
-            let samples = load_u8x16x2(&samples[2 * first..].as_chunks::<32>().0[0]);
-            [samples.0, vtrn1q_u8(samples.1, samples.1), vtrn2q_u8(samples.1, samples.1)]
-        }
-        Row::Nv12 { luma, chroma } => {
-            let chroma = load_u8x16(&chroma[first..].as_chunks::<16>().0[0]);
-            let luma = load_u8x16(&luma[first..].as_chunks::<16>().0[0]);
-            [luma, vtrn1q_u8(chroma, chroma), vtrn2q_u8(chroma, chroma)]
-        }
-        Row::I420 { luma, u, v } => {
-            let [u, v] =
-                [load_u8x8(&u[first / 2..].as_chunks::<8>().0[0]), load_u8x8(&v[first / 2..].as_chunks::<8>().0[0])];
-            [load_u8x16(&luma[first..].as_chunks::<16>().0[0]), twice(u), twice(v)]
-        }
+    for first in steps(task.output.len()) {
+        let above = load_u8x16x3(&rows[0][3 * first..].as_chunks().0[0]);
+        let below = load_u8x16x3(&rows[1][3 * first..].as_chunks().0[0]);
+        let samples =
+            [between(above.0, below.0, weight), between(above.1, below.1, weight), between(above.2, below.2, weight)];
+        store(samples, first, task);
     }
 }
 
-/// Each of eight bytes twice.
 #[inline]
 #[target_feature(enable = "neon")]
-fn twice(bytes: uint8x8_t) -> uint8x16_t {
-    vcombine_u8(vzip1_u8(bytes, bytes), vzip2_u8(bytes, bytes))
+fn yuyv(rows: [&[u8]; 2], task: &mut Task<'_>) {
+    let weight = vdupq_n_s16(task.weight);
+    for first in steps(task.output.len()) {
+        let above = load_u8x16x2(&rows[0][2 * first..].as_chunks().0[0]);
+        let below = load_u8x16x2(&rows[1][2 * first..].as_chunks().0[0]);
+        let chroma = between(above.1, below.1, weight);
+        let [u, v] = spread(chroma);
+        store([between(above.0, below.0, weight), u, v], first, task);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn nv12(luma: [&[u8]; 2], chroma: [&[u8]; 2], task: &mut Task<'_>) {
+    let weight = vdupq_n_s16(task.weight);
+    for first in steps(task.output.len()) {
+        let above = load_u8x16(&chroma[0][first..].as_chunks().0[0]);
+        let below = load_u8x16(&chroma[1][first..].as_chunks().0[0]);
+        let [u, v] = spread(between(above, below, weight));
+        let above = load_u8x16(&luma[0][first..].as_chunks().0[0]);
+        let below = load_u8x16(&luma[1][first..].as_chunks().0[0]);
+        store([between(above, below, weight), u, v], first, task);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn i420(luma: [&[u8]; 2], u: [&[u8]; 2], v: [&[u8]; 2], task: &mut Task<'_>) {
+    let weight = vdupq_n_s16(task.weight);
+    for first in steps(task.output.len()) {
+        let u = between_eight(eight(u[0], first / 2), eight(u[1], first / 2), weight);
+        let v = between_eight(eight(v[0], first / 2), eight(v[1], first / 2), weight);
+        let [u, v] = [[vzip1q_s16(u, u), vzip2q_s16(u, u)], [vzip1q_s16(v, v), vzip2q_s16(v, v)]];
+        let above = load_u8x16(&luma[0][first..].as_chunks().0[0]);
+        let below = load_u8x16(&luma[1][first..].as_chunks().0[0]);
+        store([between(above, below, weight), u, v], first, task);
+    }
+}
+
+/// Eight bytes from `first` on.
+#[inline]
+#[target_feature(enable = "neon")]
+fn eight(bytes: &[u8], first: usize) -> uint8x8_t {
+    load_u8x8(&bytes[first..].as_chunks().0[0])
+}
+
+/// U and V in turn, as U and V of two pixels each.
+#[inline]
+#[target_feature(enable = "neon")]
+fn spread([low, high]: [int16x8_t; 2]) -> [[int16x8_t; 2]; 2] {
+    [[vtrn1q_s16(low, low), vtrn1q_s16(high, high)], [vtrn2q_s16(low, low), vtrn2q_s16(high, high)]]
+}
+
+/// Stores sixteen pixels.
+#[inline]
+#[target_feature(enable = "neon")]
+fn store([first, second, third]: [[int16x8_t; 2]; 3], pixel: usize, task: &mut Task<'_>) {
+    let zero = vdupq_n_s16(0);
+    let (halves, _) = task.output[pixel..][..STEP].as_chunks_mut::<8>();
+    store_i16x8x4(&mut halves[0], int16x8x4_t(first[0], second[0], third[0], zero));
+    store_i16x8x4(&mut halves[1], int16x8x4_t(first[1], second[1], third[1], zero));
+}
+
+/// Sixteen samples between two rows.
+#[inline]
+#[target_feature(enable = "neon")]
+fn between(above: uint8x16_t, below: uint8x16_t, weight: int16x8_t) -> [int16x8_t; 2] {
+    let low = between_eight(vget_low_u8(above), vget_low_u8(below), weight);
+    let above = vreinterpretq_s16_u16(vshll_high_n_u8::<7>(above));
+    let below = vreinterpretq_s16_u16(vshll_high_n_u8::<7>(below));
+    [low, vaddq_s16(above, vqrdmulhq_s16(vsubq_s16(below, above), weight))]
+}
+
+/// Eight samples between two rows.
+#[inline]
+#[target_feature(enable = "neon")]
+fn between_eight(above: uint8x8_t, below: uint8x8_t, weight: int16x8_t) -> int16x8_t {
+    let above = vreinterpretq_s16_u16(vshll_n_u8::<7>(above));
+    let below = vreinterpretq_s16_u16(vshll_n_u8::<7>(below));
+    vaddq_s16(above, vqrdmulhq_s16(vsubq_s16(below, above), weight))
 }

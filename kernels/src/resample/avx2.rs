@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm256_unpacklo_epi16, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
-use super::{Conversion, Neighbours, Task, scalar};
+use super::{Conversion, Neighbours, Pair, Task, scalar, steps};
 use crate::x86::{load_i16x8, load_i16x16, store_32};
 
 /// Pixels of a step.
@@ -17,29 +17,29 @@ const STEP: usize = 16;
 const CENTRE: i32 = 0x0080_8080;
 
 #[target_feature(enable = "avx2")]
-pub(super) fn run(mut task: Task<'_>) {
-    let neighbours = Neighbours::new(task.row, task.columns);
-    let (weights, _) = task.columns.weight.as_chunks::<STEP>();
-    let (steps, _) = task.output.as_chunks_mut::<STEP>();
-    let whole = steps.len() * STEP;
-    for (step, (output, weights)) in steps.iter_mut().zip(weights).enumerate() {
-        let quads = between(&neighbours, step * STEP, weights);
-        let levels = match &task.conversion {
+pub(super) fn run(task: Task<'_>) {
+    if task.output.len() < STEP {
+        return scalar::run(task);
+    }
+    let Task { row, columns, conversion, swapped, output } = task;
+    let neighbours = Neighbours::new(row, columns);
+    for first in steps(output.len(), STEP) {
+        let quads = between(&neighbours, first);
+        let levels = match &conversion {
             Some(conversion) => to_rgb(quads, conversion),
             None => [levels(quads[0], quads[1]), levels(quads[2], quads[3])],
         };
-        let (halves, _) = output.as_flattened_mut().as_chunks_mut::<32>();
-        store_32(&mut halves[0], centred(levels[0], task.swapped));
-        store_32(&mut halves[1], centred(levels[1], task.swapped));
+        let (halves, _) = output[first..][..STEP].as_flattened_mut().as_chunks_mut::<32>();
+        store_32(&mut halves[0], centred(levels[0], swapped));
+        store_32(&mut halves[1], centred(levels[1], swapped));
     }
-    scalar::tail(&mut task, whole);
 }
 
 /// The samples of sixteen pixels, four in a register.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn between(neighbours: &Neighbours<'_>, first: usize, weights: &[[i16; 4]; STEP]) -> [__m256i; 4] {
-    let pixels = neighbours.of::<STEP>(first);
+fn between(neighbours: &Neighbours<'_>, first: usize) -> [__m256i; 4] {
+    let (pixels, weights) = neighbours.of::<STEP>(first);
     let (weights, _) = weights.as_flattened().as_chunks::<16>();
     let mut quads = [_mm256_setzero_si256(); 4];
     for (quad, samples) in quads.iter_mut().enumerate() {
@@ -57,8 +57,8 @@ fn between(neighbours: &Neighbours<'_>, first: usize, weights: &[[i16; 4]; STEP]
 /// The neighbours of two pixels.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn two(low: &[[i16; 4]; 2], high: &[[i16; 4]; 2]) -> __m256i {
-    let load = |pair: &[[i16; 4]; 2]| -> __m128i { load_i16x8(&pair.as_flattened().as_chunks().0[0]) };
+fn two(low: &Pair, high: &Pair) -> __m256i {
+    let load = |pair: &Pair| -> __m128i { load_i16x8(&pair.as_flattened().as_chunks().0[0]) };
     _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(load(low)), load(high))
 }
 

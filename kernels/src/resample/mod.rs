@@ -67,10 +67,13 @@ impl Conversion {
     };
 }
 
+/// Four samples of 16 bits.
+const PIXEL_BYTES: u32 = 8;
+
 /// Where each pixel of a result comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// Index of the left neighbour.
+    /// Where the left neighbour lies, in bytes: an address without a multiplication.
     first: Vec<u32>,
     /// Weight of the right neighbour in 1/32768, four times: a register for two pixels is one load.
     weight: Vec<[i16; 4]>,
@@ -82,13 +85,13 @@ impl Columns {
     /// From (left neighbour, weight of the right neighbour in 1/32768) a pixel. Allocates: for those who plan, not per picture.
     ///
     /// # Panics
-    /// When a weight is negative.
+    /// When a weight is negative, or a neighbour lies beyond 4 GiB.
     #[must_use]
     pub fn new(taps: impl Iterator<Item = (u32, i16)>) -> Self {
         let mut columns = Self::default();
         for (first, weight) in taps {
             assert!(weight >= 0, "weight {weight}");
-            columns.first.push(first);
+            columns.first.push(first.checked_mul(PIXEL_BYTES).expect("a row of less than 4 GiB"));
             columns.weight.push([weight; 4]);
             columns.pixels = columns.pixels.max(first as usize + 2);
         }
@@ -111,29 +114,41 @@ impl Columns {
 /// The pixels of a row that one result after the other looks at, without looking twice whether they are there.
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 struct Neighbours<'a> {
-    row: &'a [[i16; 4]],
-    columns: &'a Columns,
+    row: *const [i16; 4],
+    first: &'a [u32],
+    weight: &'a [[i16; 4]],
 }
+
+/// Left and right neighbour of a pixel.
+type Pair = [[i16; 4]; 2];
 
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 impl<'a> Neighbours<'a> {
     /// Panics when the row is shorter than the columns need.
     fn new(row: &'a [[i16; 4]], columns: &'a Columns) -> Self {
         assert!(row.len() >= columns.pixels, "a row of {} pixels", row.len());
-        Self { row, columns }
+        Self { row: row.as_ptr(), first: &columns.first, weight: &columns.weight }
     }
 
-    /// Left and right neighbour of the result's pixels `first..first + N`.
+    /// Of the result's pixels `first..first + N`: the neighbours, and the weights of the right ones.
     #[inline(always)]
-    fn of<const N: usize>(&self, first: usize) -> [&'a [[i16; 4]; 2]; N] {
-        let firsts: &[u32; N] = &self.columns.first[first..].as_chunks().0[0];
-        std::array::from_fn(|index| {
-            let at = firsts[index] as usize;
-            // SAFETY: `Columns::new` made `pixels` at least `at + 2`, nothing changes either after it, and `Neighbours::new`
-            // has seen that the row holds as many; arrays have their element's alignment.
-            unsafe { &*self.row.as_ptr().add(at).cast::<[[i16; 4]; 2]>() }
-        })
+    fn of<const N: usize>(&self, first: usize) -> ([&'a Pair; N], &'a [[i16; 4]; N]) {
+        let places: &[u32; N] = &self.first[first..].as_chunks().0[0];
+        let pairs = std::array::from_fn(|index| {
+            // SAFETY: `Columns::new` made `pixels` at least two more than each place's, nothing changes either after it, and
+            // `Neighbours::new` has seen that the row, which outlives `self`, holds as many; arrays have their element's
+            // alignment, and places are multiples of a pixel's size.
+            unsafe { &*self.row.byte_add(places[index] as usize).cast::<Pair>() }
+        });
+        (pairs, &self.weight[first..].as_chunks().0[0])
     }
+}
+
+/// Where steps of `step` pixels begin that cover `pixels`, which are no fewer: the last looks back over what is done.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+fn steps(pixels: usize, step: usize) -> impl Iterator<Item = usize> {
+    let whole = pixels - pixels % step;
+    (0..whole).step_by(step).chain((whole < pixels).then(|| pixels - step))
 }
 
 /// One call.

@@ -7,7 +7,7 @@ use std::arch::aarch64::{
     vreinterpretq_u8_s8, vsubq_s16, vuzp1q_s16, vuzp2q_s16, vzip1q_s64, vzip2q_s64,
 };
 
-use super::{Conversion, Neighbours, Task, scalar};
+use super::{Conversion, Neighbours, Task, scalar, steps};
 use crate::arm::{load_i8x16, load_i16x8, store_i8x8x4, store_i8x16};
 
 /// Pixels of a step.
@@ -18,33 +18,32 @@ const CENTRE: i32 = 0x0080_8080;
 const SWAP: [i8; 16] = [2, 1, 0, 3, 6, 5, 4, 7, 10, 9, 8, 11, 14, 13, 12, 15];
 
 #[target_feature(enable = "neon")]
-pub(super) fn run(mut task: Task<'_>) {
-    let neighbours = Neighbours::new(task.row, task.columns);
-    let (weights, _) = task.columns.weight.as_chunks::<STEP>();
-    let (steps, _) = task.output.as_chunks_mut::<STEP>();
-    let whole = steps.len() * STEP;
-    if let Some(conversion) = task.conversion {
-        for (step, (output, weights)) in steps.iter_mut().zip(weights).enumerate() {
-            let pairs = between(&neighbours, step * STEP, weights);
-            let levels = to_rgb(pairs, &conversion, task.swapped);
-            store_i8x8x4(&mut output.as_flattened_mut().as_chunks_mut::<32>().0[0], levels);
+pub(super) fn run(task: Task<'_>) {
+    if task.output.len() < STEP {
+        return scalar::run(task);
+    }
+    let Task { row, columns, conversion, swapped, output } = task;
+    let neighbours = Neighbours::new(row, columns);
+    if let Some(conversion) = conversion {
+        for first in steps(output.len(), STEP) {
+            let levels = to_rgb(between(&neighbours, first), &conversion, swapped);
+            store_i8x8x4(&mut output[first..].as_flattened_mut().as_chunks_mut::<32>().0[0], levels);
         }
     } else {
-        for (step, (output, weights)) in steps.iter_mut().zip(weights).enumerate() {
-            let pairs = between(&neighbours, step * STEP, weights);
-            let (halves, _) = output.as_flattened_mut().as_chunks_mut::<16>();
-            store_i8x16(&mut halves[0], levels(pairs[0], pairs[1], task.swapped));
-            store_i8x16(&mut halves[1], levels(pairs[2], pairs[3], task.swapped));
+        for first in steps(output.len(), STEP) {
+            let pairs = between(&neighbours, first);
+            let (halves, _) = output[first..][..STEP].as_flattened_mut().as_chunks_mut::<16>();
+            store_i8x16(&mut halves[0], levels(pairs[0], pairs[1], swapped));
+            store_i8x16(&mut halves[1], levels(pairs[2], pairs[3], swapped));
         }
     }
-    scalar::tail(&mut task, whole);
 }
 
 /// The samples of eight pixels, two in a register.
 #[inline]
 #[target_feature(enable = "neon")]
-fn between(neighbours: &Neighbours<'_>, first: usize, weights: &[[i16; 4]; STEP]) -> [int16x8_t; 4] {
-    let pixels = neighbours.of::<STEP>(first);
+fn between(neighbours: &Neighbours<'_>, first: usize) -> [int16x8_t; 4] {
+    let (pixels, weights) = neighbours.of::<STEP>(first);
     let (weights, _) = weights.as_flattened().as_chunks::<8>();
     let mut pairs = [vdupq_n_s16(0); 4];
     for (pair, samples) in pairs.iter_mut().enumerate() {

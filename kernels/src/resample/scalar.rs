@@ -2,15 +2,13 @@
 
 use super::{Conversion, Task};
 
-pub(super) fn run(mut task: Task<'_>) {
-    tail(&mut task, 0);
-}
+use super::PIXEL_BYTES;
 
-/// The pixels of `task` from `first` on.
-pub(super) fn tail(task: &mut Task<'_>, first: usize) {
+pub(super) fn run(task: Task<'_>) {
     let columns = task.columns.first.iter().zip(&task.columns.weight);
-    for (pixel, (&at, &[weight, ..])) in task.output.iter_mut().zip(columns).skip(first) {
-        let (left, right) = (task.row[at as usize], task.row[at as usize + 1]);
+    for (pixel, (&place, &[weight, ..])) in task.output.iter_mut().zip(columns) {
+        let at = (place / PIXEL_BYTES) as usize;
+        let (left, right) = (task.row[at], task.row[at + 1]);
         let samples = [0, 1, 2].map(|sample| {
             let [left, right] = [left, right].map(|pixel| i32::from(pixel[sample]));
             left + times(right - left, weight)
