@@ -24,7 +24,7 @@ use progress::Bar;
 /// What may be said to `convert`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The network: a float or FP16 TensorFlow Lite file.
+    /// The network: a TensorFlow Lite file, float, FP16 or full-integer.
     input: PathBuf,
     /// The bundle to write; usually ends in .claw.safetensors.
     #[arg(short, long)]

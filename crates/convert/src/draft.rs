@@ -169,8 +169,6 @@ impl Draft {
             let picture = *picture;
             normalise::fold(&mut graph, picture, normalisation)?;
             input = InputForm::Picture;
-        } else if recipe.vision.is_some() && graph.quantizations.contains_key(&graph.inputs[0]) {
-            input = InputForm::Picture;
         }
         let known = ssd::known_origin(&source_sha256);
         let stem = provenance.file_name.rsplit_once('.').map_or(provenance.file_name.as_str(), |(stem, _)| stem);

@@ -52,6 +52,9 @@ pub fn fold(graph: &mut Graph, input: ValueId, normalisation: &Normalisation) ->
     let channels = graph.values[input.0].shape.last().copied().unwrap_or(1);
     let mean = spread(&normalisation.mean, channels)?;
     let scale = spread(&normalisation.scale, channels)?;
+    if mean.iter().all(|&mean| mean == 0.0) && scale.iter().all(|&scale| scale.to_bits() == 1.0_f32.to_bits()) {
+        return Ok(());
+    }
     for index in 0..graph.nodes.len() {
         if !graph.nodes[index].inputs.contains(&input) {
             continue;

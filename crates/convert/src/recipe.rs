@@ -28,7 +28,7 @@ pub struct Wishes {
 pub struct Recipe {
     /// Picture, head and labels; `None` for a network that takes no picture.
     pub vision: Option<Vision>,
-    /// To fold into the first layer; `None` where the network takes grey levels minus 128 in a grid of its own.
+    /// To fold into the first layer.
     pub normalisation: Option<Normalisation>,
     /// One sentence a decision, each with its reason.
     pub decisions: Vec<String>,
@@ -101,16 +101,17 @@ pub fn decide(graph: &Graph, source_sha256: &str, wishes: &Wishes) -> Result<Rec
     let normalisation = match (&wishes.normalisation, &recognised) {
         (Some(given), _) => {
             decisions.push(format!("pixels: (grey level - {:?}) x {:?}, as given", given.mean, given.scale));
-            Some(given.clone())
+            given.clone()
         }
         (None, _) if let Some(grid) = own => {
-            let (mean, scale) = (grid.zero_point + 128, &grid.scale);
+            let mean = (grid.zero_point + 128) as f32;
+            let scale = grid.scale.clone();
             decisions.push(format!("pixels: (grey level - {mean}) x {scale:?}, because the input's own steps say so"));
-            None
+            Normalisation { mean: vec![mean], scale }
         }
         (None, Some(found)) if found.normalised_input => {
             decisions.push("pixels: (grey level - 127.5) / 127.5, because of the input's name".to_owned());
-            Some(Normalisation { mean: vec![127.5], scale: vec![1.0 / 127.5] })
+            Normalisation { mean: vec![127.5], scale: vec![1.0 / 127.5] }
         }
         _ => {
             let input = graph.inputs.first().map(|input| graph.values[input.0].name.clone()).unwrap_or_default();
@@ -130,7 +131,11 @@ pub fn decide(graph: &Graph, source_sha256: &str, wishes: &Wishes) -> Result<Rec
     decisions.push(format!("colours: {color:?}, {}", said(wishes.color.is_some())));
     decisions.push(format!("size: {resize:?} to {}x{}, {}", size[1], size[0], said(wishes.resize.is_some())));
     let input = PictureInput { width: size[1], height: size[0], color, resize };
-    Ok(Recipe { vision: Some(Vision { input: Some(input), head, labels }), normalisation, decisions })
+    Ok(Recipe {
+        vision: Some(Vision { input: Some(input), head, labels }),
+        normalisation: Some(normalisation),
+        decisions,
+    })
 }
 
 /// A network with one output and as many labels is a classifier; any other gives its outputs as they are.

@@ -8,6 +8,7 @@ mod dead;
 mod gates;
 mod pad;
 mod residual;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -18,15 +19,17 @@ pub use dead::remove_dead;
 pub use gates::fuse_gates;
 pub use pad::fold_pads;
 pub use residual::fuse_residuals;
+pub use slices::{fold_unshuffles, merge_slices};
 
 use crate::graph::Graph;
 
-/// All passes, in an order in which each finds what the earlier ones made: constants first, then sigmoids that gate their
-/// own input (which would read it twice otherwise), then what belongs into a
+/// All passes, in an order in which each finds what the earlier ones made: constants first, then pixels that
+/// were moved into channels, sigmoids that gate their own input (which would read it twice otherwise), then what belongs into a
 /// convolution (padding, factors, activation), then residual sums, which need the convolution bare; dead nodes last.
 #[must_use]
 pub fn simplify(graph: Graph) -> Graph {
     let graph = fold_constants(graph);
+    let graph = fold_unshuffles(merge_slices(graph));
     let graph = remove_dead(fuse_gates(graph));
     let graph = fold_pads(graph);
     let graph = fold_affine(graph);

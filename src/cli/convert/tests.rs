@@ -115,3 +115,18 @@ fn a_network_is_converted_and_reported() {
     assert_eq!(report["report"]["precision"], "f16");
     assert_eq!(report["report"]["layers"][0]["operator"], "convolution");
 }
+
+#[test]
+fn a_quantised_network_needs_no_pictures() {
+    let Some(input) = data("misc/vww_96_int8.tflite") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (output, report) = (path("vww.claw.safetensors"), path("report.json"));
+    let words = [input.to_str().unwrap(), "-o", &output, "--report", &report];
+    run(&parse(&words).unwrap()).unwrap();
+    let bundle = clawdbot_nn::bundle::Bundle::open(Path::new(&output)).unwrap();
+    let program = bundle.model().program();
+    assert_eq!((program.values[0].scale[0], program.values[0].zero_point), (1.0, -128));
+    let report = std::fs::read_to_string(&report).unwrap();
+    assert!(report.contains("because the input's own steps say so"), "{report}");
+}

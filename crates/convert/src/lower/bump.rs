@@ -1,5 +1,8 @@
 //! The numbers of the epilogue's bump form (`clawdbot_kernels::epilogue`): a(x) = max(x, 0) - b(|x|), b out of a table.
 
+#[cfg(test)]
+mod tests;
+
 use clawdbot_nn::graph::Activation;
 use clawdbot_nn::reference::activated;
 

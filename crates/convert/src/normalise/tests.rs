@@ -61,6 +61,35 @@ fn what_cannot_be_folded_is_named() {
     let mut other = graph();
     other.nodes[0].op = Op::Activate(Activation::Logistic);
     let message =
-        fold(&mut other, ValueId(0), &Normalisation { mean: vec![0.0], scale: vec![1.0] }).unwrap_err().to_string();
+        fold(&mut other, ValueId(0), &Normalisation { mean: vec![0.0], scale: vec![0.5] }).unwrap_err().to_string();
     assert!(message.contains("`conv` reads the picture `x`"), "{message}");
+    // Which is what the message advises where the network takes grey levels as they are.
+    fold(&mut other, ValueId(0), &Normalisation { mean: vec![0.0], scale: vec![1.0] }).unwrap();
+}
+
+/// A quantised network's grid for its picture goes into its first layer, whose steps and zero stay what they were.
+#[test]
+fn the_steps_of_a_quantised_network_survive() {
+    let Some(bytes) = crate::fixtures::data("classify/tf2_mobilenet_v2_1.0_224_ptq.tflite") else { return };
+    let mut graph = crate::simplify::simplify(crate::importers::tflite::import(&bytes).unwrap());
+    let input = graph.inputs[0];
+    let grids = crate::annotations::grids(&graph);
+    let before = crate::annotations::all_layers(&graph, &grids).remove(&0).unwrap();
+    let grid = graph.quantizations[&input].clone();
+    let normalisation = Normalisation { mean: vec![(grid.zero_point + 128) as f32], scale: grid.scale.clone() };
+    fold(&mut graph, input, &normalisation).unwrap();
+    let grids = crate::annotations::grids(&graph);
+    assert_eq!((grids[&input].scales[0], grids[&input].zero_point), (1.0, -128));
+    let after = crate::annotations::all_layers(&graph, &grids).remove(&0).unwrap();
+    assert_eq!(before.steps, after.steps);
+    let depth = before.steps.len() / before.bias.len();
+    for (n, (old, new)) in before.bias.iter().zip(&after.bias).enumerate() {
+        assert!((before.step[n] / after.step[n] - 1.0).abs() < 1e-6);
+        // What the sums start at, with the zero point in it.
+        let sum: f64 = before.steps[n * depth..][..depth].iter().map(|&step| f64::from(step)).sum();
+        let (old, new) = ((old / before.step[n]).round(), (new / after.step[n]).round());
+        assert_eq!(old - f64::from(grid.zero_point) * sum, new + 128.0 * sum, "channel {n}");
+    }
+    let Op::Convolution { pad_value, .. } = graph.nodes[0].op else { panic!("no convolution") };
+    assert_eq!(pad_value, (grid.zero_point + 128) as f32);
 }

@@ -1,7 +1,8 @@
 #![expect(clippy::cast_precision_loss, reason = "small numbers for the input")]
 
 use super::{
-    fold_affine, fold_constants, fold_pads, fuse_activations, fuse_gates, fuse_residuals, remove_dead, simplify,
+    fold_affine, fold_constants, fold_pads, fold_unshuffles, fuse_activations, fuse_gates, fuse_residuals,
+    merge_slices, remove_dead, simplify,
 };
 use crate::graph::{Activation, Graph, Node, Op, Value, ValueId, Window};
 use crate::reference;
@@ -349,4 +350,40 @@ fn another_values_sigmoid_stays_a_factor() {
     let c = builder.node(Op::Multiply, vec![a, gate], &[1, 5, 4, 4]);
     let graph = simplify(builder.graph(&[c]));
     assert_eq!(operators(&graph), ["convolution", "convolution", "clamp", "multiply"]);
+}
+
+/// Rows, then columns, as TensorFlow slices; the order of the cells is YOLOX's.
+#[test]
+fn an_unshuffle_goes_into_the_convolution_behind_it() {
+    let mut builder = Builder::new();
+    builder.0.values[0].shape = vec![1, 6, 4, 3];
+    let slice = |builder: &mut Builder, x, begin: [usize; 4], step: [usize; 4], shape: &[usize]| {
+        let op = Op::Slice { begin: begin.to_vec(), step: step.to_vec() };
+        builder.node(op, vec![x], shape)
+    };
+    let mut parts = Vec::new();
+    for column in [0, 1] {
+        for row in [0, 1] {
+            let rows = slice(&mut builder, ValueId(0), [0, row, 0, 0], [1, 2, 1, 1], &[1, 3, 4, 3]);
+            parts.push(slice(&mut builder, rows, [0, 0, column, 0], [1, 1, 2, 1], &[1, 3, 2, 3]));
+        }
+    }
+    let joined = builder.node(Op::Concatenate { axis: 3 }, parts, &[1, 3, 2, 12]);
+    let inputs = vec![joined, builder.constant(&[5, 3, 3, 12]), builder.constant(&[5])];
+    let window = Window { kernel: [3, 3], stride: [1, 1], padding: [1; 4] };
+    let op = Op::Convolution { window, activation: NONE, pad_value: 0.0, residual: false };
+    let output = builder.node(op, inputs, &[1, 3, 2, 5]);
+    let graph = builder.graph(&[output]);
+
+    let numbers = (0..72).map(|at| ((at * 71) % 101) as f32 / 20.0 - 2.5).collect();
+    let input = [Tensor::new(vec![1, 6, 4, 3], Elements::F32(numbers)).unwrap()];
+    let before = reference::run(&graph, &input).unwrap();
+    let graph = remove_dead(fold_unshuffles(merge_slices(graph)));
+    let after = reference::run(&graph, &input).unwrap();
+    let [node] = &graph.nodes[..] else { panic!("{:?}", operators(&graph)) };
+    let Op::Convolution { window, .. } = &node.op else { panic!("{:?}", node.op) };
+    assert_eq!(*window, Window { kernel: [6, 6], stride: [2, 2], padding: [2; 4] });
+    for (a, b) in before[0].as_f32().unwrap().iter().zip(after[0].as_f32().unwrap()) {
+        assert!((a - b).abs() <= 1e-4, "{a} became {b}");
+    }
 }

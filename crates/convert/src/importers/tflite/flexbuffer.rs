@@ -6,6 +6,9 @@
 //! of the vector of keys, and a reference to that; behind them a type byte each. ("FlexBuffers" in the FlatBuffers
 //! documentation.)
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 /// No more attributes are read: known operators have a dozen.

@@ -213,3 +213,27 @@ fn overlap(a: &[f32], b: &[f32]) -> f32 {
     let shared = area(&[a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
     shared / (area(a) + area(b) - shared)
 }
+
+/// INT8 weights alone: the network in floats against the float network that it was made of.
+#[test]
+fn a_network_with_integer_weights_is_near_its_float_form() {
+    let path = "detect/yolox-nano/yolox_nano_416_dynamic_range_quant.tflite";
+    let (Some(file), Some(archive)) = (data(path), data("detect/yolox-nano/reference-tensor.npz")) else { return };
+    let graph = simplify(tflite::import(&file).unwrap());
+    // The 2x2 unshuffle is part of the first convolution, each sigmoid of the one that it gates.
+    let count = |is: fn(&Node) -> bool| graph.nodes.iter().filter(|node| is(node)).count();
+    assert_eq!(count(|node| matches!(node.op, Op::Slice { .. } | Op::Multiply)), 0);
+    assert_eq!(count(|node| matches!(node.op, Op::Convolution { window, .. } if window.kernel == [6, 6])), 1);
+    assert_eq!(count(|node| matches!(node.op, Op::Activate(_))), 6);
+
+    let (_, pixels) = npz_u8(&archive, "input_u8_hwc_bgr");
+    let (_, wanted) = npz_f32(&archive, "output");
+    let precision = vec![Precision::F16; graph.nodes.len()];
+    let (grids, layers) = (BTreeMap::new(), BTreeMap::new());
+    let plan = Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float };
+    let mut network = Network::new(&lower(&graph, &plan).unwrap(), &compute()).unwrap();
+    let outputs = network.run(&Sample::Floats(pixels.iter().map(|&level| f32::from(level)).collect())).unwrap();
+    let mut meter = NoiseMeter::default();
+    meter.add(&wanted, outputs[0].iter().copied());
+    assert!(meter.decibels() > 25.0, "{:.1} dB", meter.decibels());
+}

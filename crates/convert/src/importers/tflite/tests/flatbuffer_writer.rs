@@ -7,6 +7,7 @@ pub(super) enum Field {
     I32(i32),
     U32(u32),
     U64(u64),
+    F32(f32),
     Table(Fields),
     Tables(Vec<Fields>),
     I32s(Vec<i32>),
@@ -62,6 +63,7 @@ fn content(bytes: &mut Vec<u8>, field: &Field, slot: u32) -> Vec<u8> {
         Field::I32(x) => return x.to_le_bytes().to_vec(),
         Field::U32(x) => return x.to_le_bytes().to_vec(),
         Field::U64(x) => return x.to_le_bytes().to_vec(),
+        Field::F32(x) => return x.to_le_bytes().to_vec(),
         Field::Table(fields) => table(bytes, fields) - slot,
         Field::Tables(tables) => {
             let start = here(bytes);
