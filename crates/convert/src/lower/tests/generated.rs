@@ -266,3 +266,20 @@ fn outputs_of_the_middle_are_read_twice() {
     let steps = check(builder, &[b, a], 6.0);
     assert_eq!(steps, ["quantize", "convolution_i8", "convolution_i8", "dequantize"]);
 }
+
+/// Where a step of the result is finer than the bump's table can be, the layer is computed in floats.
+#[test]
+fn a_bump_that_is_too_fine_is_computed_in_floats() {
+    let mut builder = Builder::new();
+    let a = builder.convolution(ValueId(0), 8, Activation::Silu, None);
+    for input in [1, 2] {
+        let constant = builder.graph.nodes[0].inputs[input];
+        let old = builder.graph.constants[&constant].clone();
+        let small = old.as_f32().unwrap().iter().map(|number| number / 500.0).collect();
+        builder.graph.constants.insert(constant, Tensor::new(old.shape().to_vec(), Elements::F32(small)).unwrap());
+    }
+    let b = builder.depthwise(a, NONE);
+    let c = builder.convolution(b, 5, NONE, None);
+    let steps = check(builder, &[c], 8.0);
+    assert_eq!(steps, ["convolution_f16", "quantize", "depthwise_i8", "convolution_i8"]);
+}
