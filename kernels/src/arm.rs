@@ -3,10 +3,10 @@
 //! Loads and stores take arrays, so that their bounds are in their types.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x8x4_t, int8x16_t, int16x8_t, int16x8x4_t, int32x4_t, uint8x8_t, uint8x16_t,
-    uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vdupq_n_s32, vld1_s8, vld1_u8, vld1q_f32, vld1q_s8,
-    vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_u8, vld3q_u8, vreinterpretq_s8_s32, vst1_s8,
-    vst1q_f32, vst1q_s8, vst4_s8, vst4q_s16,
+    float32x4_t, int8x8_t, int8x8x4_t, int8x16_t, int16x8_t, int16x8x4_t, int32x4_t, int32x4x2_t, uint8x8_t,
+    uint8x16_t, uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vget_low_s8, vld1_s8, vld1_u8, vld1q_f32,
+    vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_dup_s32, vld2q_u8, vld3q_u8,
+    vreinterpretq_s8_s32, vreinterpretq_s64_s8, vst1_s8, vst1q_f32, vst1q_lane_s64, vst1q_s8, vst4_s8, vst4q_s16,
 };
 use std::arch::asm;
 
@@ -76,20 +76,6 @@ pub(crate) fn multiply_add_high(mut sums: int16x8_t, a: int8x16_t, b: int8x16_t)
     sums
 }
 
-/// The four bytes of `source` in each quarter.
-///
-/// An empty instruction hides from the compiler that all quarters are equal. It would otherwise know that the halves are,
-/// and take the weights' upper halves out by `ext` instead of multiplying them by `smull2`. Unlike [`multiply_high`] this
-/// leaves the multiplications for the compiler to order, which an in-order core likes.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(crate) fn splat_i8x4(source: &[i8; 4]) -> int8x16_t {
-    let mut value = vdupq_n_s32(i32::from_ne_bytes(source.map(|byte| byte as u8)));
-    // SAFETY: no instruction at all.
-    unsafe { asm!("/* {0:v} */", inout(vreg) value, options(pure, nomem, nostack, preserves_flags)) };
-    vreinterpretq_s8_s32(value)
-}
-
 /// Stores eight bytes.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -104,6 +90,60 @@ pub(crate) fn store_i8x8(target: &mut [i8; 8], value: int8x8_t) {
 pub(crate) fn store_i8x16(target: &mut [i8; 16], value: int8x16_t) {
     // SAFETY: writes the array's 16 elements.
     unsafe { vst1q_s8(target.as_mut_ptr(), value) };
+}
+
+/// Stores the lower and the upper eight bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_halves(low: &mut [i8; 8], high: &mut [i8; 8], value: int8x16_t) {
+    // SAFETY: each instruction writes its array's 8 elements and asks for no alignment.
+    unsafe {
+        vst1_s8(low.as_mut_ptr(), vget_low_s8(value));
+        vst1q_lane_s64::<1>(high.as_mut_ptr().cast(), vreinterpretq_s64_s8(value));
+    }
+}
+
+/// Two groups of four bytes, each in all quarters of a register.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn splat_i8x4x2(source: &[i8; 8]) -> [int8x16_t; 2] {
+    // SAFETY: reads the array's 8 bytes; the instruction asks for no alignment.
+    let int32x4x2_t(first, second) = unsafe { vld2q_dup_s32(source.as_ptr().cast()) };
+    [vreinterpretq_s8_s32(first), vreinterpretq_s8_s32(second)]
+}
+
+/// Adds the products of two groups along K to the sums of 8 channels: `sums` holds channels 0-1, 2-3, 4-5 and 6-7, two
+/// partial sums each, `weights` of each group channels 0-3 and 4-7, `values` each group in all quarters.
+///
+/// The two products that share 16 bits fit if no weight is -128. In one piece, because the compiler, which may order the
+/// instructions of four rows as it likes, runs out of registers and spills sums in the inner loop.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn multiply_add_groups(sums: &mut [int32x4_t; 4], values: [int8x16_t; 2], weights: &[[int8x16_t; 2]; 2]) {
+    let [s0, s1, s2, s3] = sums;
+    // SAFETY: instructions of Armv8.0, registers only.
+    unsafe {
+        asm!(
+            "smull {t0:v}.8h, {w0:v}.8b, {a:v}.8b",
+            "smull2 {t1:v}.8h, {w0:v}.16b, {a:v}.16b",
+            "smull {t2:v}.8h, {w1:v}.8b, {a:v}.8b",
+            "smull2 {t3:v}.8h, {w1:v}.16b, {a:v}.16b",
+            "smlal {t0:v}.8h, {w2:v}.8b, {b:v}.8b",
+            "smlal2 {t1:v}.8h, {w2:v}.16b, {b:v}.16b",
+            "smlal {t2:v}.8h, {w3:v}.8b, {b:v}.8b",
+            "smlal2 {t3:v}.8h, {w3:v}.16b, {b:v}.16b",
+            "sadalp {s0:v}.4s, {t0:v}.8h",
+            "sadalp {s1:v}.4s, {t1:v}.8h",
+            "sadalp {s2:v}.4s, {t2:v}.8h",
+            "sadalp {s3:v}.4s, {t3:v}.8h",
+            s0 = inout(vreg) *s0, s1 = inout(vreg) *s1, s2 = inout(vreg) *s2, s3 = inout(vreg) *s3,
+            a = in(vreg) values[0], b = in(vreg) values[1],
+            w0 = in(vreg) weights[0][0], w1 = in(vreg) weights[0][1],
+            w2 = in(vreg) weights[1][0], w3 = in(vreg) weights[1][1],
+            t0 = out(vreg) _, t1 = out(vreg) _, t2 = out(vreg) _, t3 = out(vreg) _,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
 }
 
 /// Four integers.

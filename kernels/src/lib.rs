@@ -7,7 +7,8 @@
 //! checks the lengths of its slices first and panics on a mismatch, because that is a bug of the caller; the bodies then
 //! only read and write inside them.
 //!
-//! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and one instruction); bodies are safe code.
+//! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and a few instructions) and `strided.rs`
+//! (slices a stride apart, checked once a tile); bodies are safe code.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -25,6 +26,8 @@ pub mod blend;
 pub mod catalogue;
 pub mod conv;
 pub mod conv_f16;
+#[cfg(target_arch = "aarch64")]
+mod dense;
 pub mod depthwise;
 pub mod depthwise_f16;
 pub mod dequantize;
@@ -43,5 +46,7 @@ pub mod resize;
 #[cfg(target_arch = "aarch64")]
 mod rows;
 pub mod shuffle;
+#[cfg(target_arch = "aarch64")]
+mod strided;
 #[cfg(target_arch = "x86_64")]
 mod x86;

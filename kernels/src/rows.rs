@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::geometry::Geometry;
+use crate::strided::{Group, Piece, Pieces, Strided};
 
 /// Longest piece of a window, in elements: what the row of padding holds.
 const PIECE: usize = 256;
@@ -17,9 +18,9 @@ pub(crate) const GATHERED: usize = 8192;
 pub(crate) const GATHERED_K_MAX: usize = GATHERED / 8;
 
 /// A source of rows.
-pub(crate) trait Rows<T> {
+pub(crate) trait Rows<T: 'static> {
     /// Reads one tile.
-    type Cursor<'s, const R: usize>: Cursor<T, R>
+    type Cursor<'s, const R: usize>: Cursor<'s, T, R>
     where
         Self: 's;
 
@@ -31,55 +32,20 @@ pub(crate) trait Rows<T> {
 }
 
 /// Reads one tile along K.
-pub(crate) trait Cursor<T, const R: usize> {
+pub(crate) trait Cursor<'s, T: 'static, const R: usize> {
     /// The next piece: one slice a row, all of one length. For I8 that is a multiple of 8.
-    fn next(&mut self) -> Option<[&[T]; R]>;
-}
-
-/// Rows of a matrix. Its cursor has one piece.
-pub(crate) struct Matrix<'a, T> {
-    pub(crate) rows: usize,
-    pub(crate) width: usize,
-    pub(crate) stride: usize,
-    pub(crate) input: &'a [T],
-}
-
-/// See [`Matrix`].
-pub(crate) struct Whole<'s, T, const R: usize>(Option<[&'s [T]; R]>);
-
-impl<T> Rows<T> for Matrix<'_, T> {
-    type Cursor<'s, const R: usize>
-        = Whole<'s, T, R>
-    where
-        Self: 's;
-
-    #[inline(always)]
-    fn count(&self) -> usize {
-        self.rows
-    }
-
-    #[inline(always)]
-    fn cursor<const R: usize>(&self, first: usize) -> Whole<'_, T, R> {
-        Whole(Some(std::array::from_fn(|row| &self.input[(first + row) * self.stride..][..self.width])))
-    }
-}
-
-impl<T, const R: usize> Cursor<T, R> for Whole<'_, T, R> {
-    #[inline(always)]
-    fn next(&mut self) -> Option<[&[T]; R]> {
-        self.0.take()
-    }
+    fn next(&mut self) -> Option<[&'s [T]; R]>;
 }
 
 /// Windows over a picture: a row is an output pixel, K runs over taps and channels.
-pub(crate) struct Windows<'a, T> {
+pub(crate) struct Windows<'a, T: 'static> {
     geometry: &'a Geometry,
     rows: Range<usize>,
     input: &'a [T],
     padding: [T; PIECE],
 }
 
-impl<'a, T: Copy> Windows<'a, T> {
+impl<'a, T: Copy + 'static> Windows<'a, T> {
     pub(crate) const fn new(geometry: &'a Geometry, rows: Range<usize>, input: &'a [T], pad_value: T) -> Self {
         Self { geometry, rows, input, padding: [pad_value; PIECE] }
     }
@@ -107,15 +73,38 @@ impl<'a, T: Copy> Windows<'a, T> {
     pub(crate) fn gather(&self, first: usize, k: usize, buffer: &mut [T; GATHERED]) -> usize {
         let geometry = self.geometry;
         let rows = (GATHERED / k / 8 * 8).min(self.count() - first);
-        for (row, buffer) in buffer.chunks_exact_mut(k).take(rows).enumerate() {
-            let [corner] = self.corners::<1>(first + row);
-            let mut tap = [0; 2];
-            for cell in buffer.as_chunks_mut::<4>().0.iter_mut().take(geometry.taps()) {
-                cell.copy_from_slice(self.cell(corner, tap, 0, 4));
-                tap = next_tap(tap, geometry.kernel);
+        let columns = geometry.columns_inside();
+        let line = geometry.kernel[1] * 4;
+        let (mut y, mut x) = (self.rows.start + first / geometry.output_width, first % geometry.output_width);
+        for buffer in buffer.chunks_exact_mut(k).take(rows) {
+            match geometry.rows_inside(y).filter(|_| columns.contains(&x)) {
+                Some(top) => {
+                    let mut start = (top * geometry.input_width + x * geometry.stride[1] - geometry.padding_left) * 4;
+                    for target in buffer[..geometry.taps() * 4].chunks_exact_mut(line) {
+                        target.copy_from_slice(&self.input[start..][..line]);
+                        start += geometry.input_width * 4;
+                    }
+                }
+                None => self.gather_at_border([y, x], buffer),
+            }
+            x += 1;
+            if x == geometry.output_width {
+                (x, y) = (0, y + 1);
             }
         }
         rows
+    }
+
+    /// The window of one output pixel, cell by cell.
+    #[cold]
+    fn gather_at_border(&self, [y, x]: [usize; 2], buffer: &mut [T]) {
+        let geometry = self.geometry;
+        let [corner] = self.corners::<1>((y - self.rows.start) * geometry.output_width + x);
+        let mut tap = [0; 2];
+        for cell in buffer.as_chunks_mut::<4>().0.iter_mut().take(geometry.taps()) {
+            cell.copy_from_slice(self.cell(corner, tap, 0, 4));
+            tap = next_tap(tap, geometry.kernel);
+        }
     }
 
     /// `width` channels from `channel` on of a cell of a window.
@@ -131,15 +120,90 @@ impl<'a, T: Copy> Windows<'a, T> {
     }
 }
 
+/// Neighbouring output pixels; their numbers count from the first of the asked rows.
+pub(crate) enum Run<'a> {
+    /// Windows inside of the input; a multiple of the tile's rows.
+    Inside(Strided<'a>, Range<usize>),
+    /// Windows anywhere.
+    Anywhere(Range<usize>),
+}
+
+impl<'a> Windows<'a, i8> {
+    /// All pixels, in order.
+    pub(crate) fn runs(&self, tile: usize) -> impl Iterator<Item = Run<'a>> {
+        let geometry = *self.geometry;
+        let (first_row, count, input) = (self.rows.start, self.count(), self.input);
+        let columns = geometry.columns_inside();
+        let inside = columns.len() / tile * tile;
+        let mut pixel = 0;
+        std::iter::from_fn(move || {
+            if pixel == count {
+                return None;
+            }
+            let start = pixel;
+            let (y, x) = (first_row + pixel / geometry.output_width, pixel % geometry.output_width);
+            let next = |y: usize| (inside > 0).then(|| geometry.rows_inside(y)).flatten();
+            if x == columns.start
+                && let Some(top) = next(y)
+            {
+                pixel += inside;
+                let left = x * geometry.stride[1] - geometry.padding_left;
+                let source = Strided {
+                    input,
+                    start: (top * geometry.input_width + left) * geometry.channels,
+                    row_stride: geometry.stride[1] * geometry.channels,
+                    pieces: geometry.kernel[0],
+                    piece_stride: geometry.input_width * geometry.channels,
+                    length: geometry.kernel[1] * geometry.channels,
+                };
+                return Some(Run::Inside(source, start..pixel));
+            }
+            // To where the next run inside begins: in this row, or in the next.
+            let row = pixel - x;
+            pixel = if x < columns.start && next(y).is_some() {
+                row + columns.start
+            } else if next(y + 1).is_some() {
+                row + geometry.output_width + columns.start
+            } else {
+                row + geometry.output_width
+            };
+            pixel = pixel.min(count);
+            Some(Run::Anywhere(start..pixel))
+        })
+    }
+
+    /// The windows of R neighbouring pixels from `first` on.
+    #[inline(always)]
+    pub(crate) fn tile<'s, const R: usize>(&'s self, first: usize, panel: &'s [Group]) -> TapPieces<'s, R> {
+        TapPieces { taps: self.cursor(first), panel }
+    }
+}
+
+/// See [`Windows::tile`].
+pub(crate) struct TapPieces<'s, const R: usize> {
+    taps: Taps<'s, i8, R>,
+    panel: &'s [Group],
+}
+
+impl<'s, const R: usize> Pieces<'s, R> for TapPieces<'s, R> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Piece<'s, R>> {
+        let rows = self.taps.next()?;
+        let (weights, rest) = self.panel.split_at(rows[0].len() / 4);
+        self.panel = rest;
+        Some(Piece::new(rows, weights))
+    }
+}
+
 /// Walks the taps of R windows, and in each tap the channels by [`PIECE`].
-pub(crate) struct Taps<'s, T, const R: usize> {
+pub(crate) struct Taps<'s, T: 'static, const R: usize> {
     windows: &'s Windows<'s, T>,
     corners: [[usize; 2]; R],
     tap: [usize; 2],
     channel: usize,
 }
 
-impl<T: Copy> Rows<T> for Windows<'_, T> {
+impl<T: Copy + 'static> Rows<T> for Windows<'_, T> {
     type Cursor<'s, const R: usize>
         = Taps<'s, T, R>
     where
@@ -162,9 +226,9 @@ const fn next_tap(tap: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
     if tap[1] + 1 == kernel[1] { [tap[0] + 1, 0] } else { [tap[0], tap[1] + 1] }
 }
 
-impl<T: Copy, const R: usize> Cursor<T, R> for Taps<'_, T, R> {
+impl<'s, T: Copy + 'static, const R: usize> Cursor<'s, T, R> for Taps<'s, T, R> {
     #[inline(always)]
-    fn next(&mut self) -> Option<[&[T]; R]> {
+    fn next(&mut self) -> Option<[&'s [T]; R]> {
         let geometry = self.windows.geometry;
         if self.tap[0] == geometry.kernel[0] {
             return None;

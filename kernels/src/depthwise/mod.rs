@@ -25,6 +25,8 @@ mod lines;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod pack;
+#[cfg(target_arch = "aarch64")]
+mod padded;
 mod scalar;
 
 /// Weights and what a cell of padding holds.
@@ -68,7 +70,7 @@ impl Operator for DepthwiseI8 {
 /// From the plainest to the best.
 pub const VARIANTS: &[Variant<DepthwiseI8>] = &[
     Variant { name: "depthwise_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
-    Variant { name: "depthwise_i8i8i32_1x16_neon", isa: Isa::Neon, tile: &[1, 16], body: on_arm!(neon::run) },
+    Variant { name: "depthwise_i8i8i32_2x16_neon", isa: Isa::Neon, tile: &[2, 16], body: on_arm!(neon::run) },
     Variant { name: "depthwise_i8i8i32_4x16_avx2", isa: Isa::Avx2, tile: &[4, 16], body: on_x86!(avx2::run) },
     Variant {
         name: "depthwise_i8i8i32_4x16_avx_vnni",

@@ -1,106 +1,178 @@
-//! `depthwise_i8i8i32_1x16_neon`: sixteen channels of a pixel at a time.
+//! `depthwise_i8i8i32_2x16_neon`: sixteen channels of two neighbouring pixels at a time (of one at a stride of 2).
 //!
-//! Two taps share a 16-bit lane (`smull`, `smlal`: at most 2 x 128 x 127 = 32512), then `saddw` takes them to 32 bits. A
-//! 3x3 window that lies inside of the input has its nine weights in registers and no test of its cells.
+//! Two taps share a 16-bit lane (`smull`, `smlal`: at most 2 x 128 x 127 = 32512), then `saddw` takes them to 32 bits.
+//! Windows of 3x3 and 5x5 slide over [`Lines`]; any other goes cell by cell.
 
 use std::arch::aarch64::{
     int8x16_t, int16x8_t, int32x4_t, vaddw_high_s16, vaddw_s16, vdupq_n_s8, vget_low_s8, vget_low_s16, vmlal_s8,
     vmull_s8,
 };
 
-use super::{Task, scalar};
-use crate::arm::{load_i8x16, load_i32x4, multiply_add_high, multiply_high};
-use crate::epilogue::neon::Requantizer;
-use crate::geometry::Geometry;
-
-/// Channels a block.
-const BLOCK: usize = 16;
+use super::Task;
+use super::padded::{BLOCK, Cell, LINE, Lines, Part, columns};
+use crate::arm::{load_i8x16, multiply_add_high, multiply_high};
+use crate::epilogue::form;
+use crate::epilogue::neon::Pixels;
+use crate::strided::cells_mut;
 
 /// Sums of sixteen channels.
 type Sums = [int32x4_t; 4];
 
 #[target_feature(enable = "neon")]
 pub(super) fn run(task: Task<'_>) {
-    if !task.geometry.channels.is_multiple_of(BLOCK) {
-        return scalar::run(task); // a picture of up to 4 channels: no network has such a layer
+    match (task.geometry.kernel, task.geometry.stride) {
+        ([3, 3], [1, 1]) => slide::<3, 4, 1>(task),
+        ([3, 3], [2, 2]) => slide::<3, 4, 2>(task),
+        ([5, 5], [1, 1]) => slide::<5, 6, 1>(task),
+        ([5, 5], [2, 2]) => slide::<5, 6, 2>(task),
+        _ => anywhere(task),
     }
-    let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
-    let columns = geometry.columns_inside();
-    let (input, weights) = (input.as_chunks::<BLOCK>().0, depthwise.weights.as_chunks::<BLOCK>().0);
-    let blocks = geometry.channels / BLOCK;
-    for block in 0..blocks {
-        let (bias, _) = depthwise.bias[block * BLOCK..][..BLOCK].as_chunks::<4>();
-        let bias = [0, 1, 2, 3].map(|quad| load_i32x4(&bias[quad]));
-        let requantizers = [0, 8].map(|half| Requantizer::new(&requantize, block * BLOCK + half, 8));
-        let window = Window { geometry, input, block, blocks, weights, pad_value: depthwise.pad_value };
-        let nine: Option<[_; 9]> =
-            (geometry.kernel == [3, 3]).then(|| [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|tap| window.weight(tap)));
-        let mut pixel = 0;
-        for y in rows.clone() {
-            let inside = nine.as_ref().zip(geometry.rows_inside(y));
-            for x in 0..geometry.output_width {
-                let sums = match inside {
-                    Some((nine, top)) if columns.contains(&x) => window.inside(bias, nine, top, x),
-                    _ => window.anywhere(bias, y, x),
-                };
-                let target = &mut output[pixel * output_stride..];
-                requantizers[0].store([sums[0], sums[1]], pixel, target);
-                requantizers[1].store([sums[2], sums[3]], pixel, target);
-                pixel += 1;
+}
+
+/// K x K windows at a stride of S; W = K + 1 cells in a row hold two windows at a stride of 1.
+#[target_feature(enable = "neon")]
+fn slide<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>) {
+    let geometry = task.geometry;
+    let mut lines = Lines::<K>::new();
+    for channel in (0..geometry.channels).step_by(BLOCK) {
+        let pixels = Pixels::new(task.depthwise.bias, &task.requantize, channel);
+        let weights = weights::<K>(&task, channel);
+        let count = (geometry.channels - channel).min(BLOCK);
+        let form = if count == BLOCK { task.requantize.form() } else { form::OTHER };
+        for column in (0..geometry.output_width).step_by(columns(S)) {
+            let part = Part {
+                geometry,
+                input: task.input,
+                pad_value: task.depthwise.pad_value,
+                channel,
+                count,
+                column,
+                width: (geometry.output_width - column).min(columns(S)),
+            };
+            for y in task.rows.clone() {
+                let lines = lines.at(&part, y, y == task.rows.start);
+                let pixel = (y - task.rows.start) * geometry.output_width + column;
+                match form {
+                    form::CLAMP => row::<{ form::CLAMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::RESIDUAL => {
+                        row::<{ form::RESIDUAL }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task)
+                    }
+                    form::LEAKY => row::<{ form::LEAKY }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::BUMP => row::<{ form::BUMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    _ => row_other::<K, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                }
             }
         }
     }
 }
 
-/// The windows of sixteen channels; pictures and weights as blocks of sixteen.
-struct Window<'a> {
-    geometry: &'a Geometry,
-    input: &'a [[i8; BLOCK]],
-    block: usize,
-    blocks: usize,
-    weights: &'a [[i8; BLOCK]],
-    pad_value: i8,
+/// The weights of sixteen channels.
+#[inline]
+#[target_feature(enable = "neon")]
+fn weights<const K: usize>(task: &Task<'_>, channel: usize) -> [[int8x16_t; K]; K] {
+    let padded = task.geometry.channels.next_multiple_of(BLOCK);
+    let mut weights = [[vdupq_n_s8(0); K]; K];
+    for (tap, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
+        *weight = load_i8x16(task.depthwise.weights[tap * padded + channel..].first_chunk().expect("packed weights"));
+    }
+    weights
 }
 
-impl Window<'_> {
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn weight(&self, tap: usize) -> int8x16_t {
-        load_i8x16(&self.weights[tap * self.blocks + self.block])
+/// A row of pixels of sixteen channels.
+#[inline(never)]
+#[target_feature(enable = "neon")]
+fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
+    lines: [&[Cell; LINE]; K],
+    weights: &[[int8x16_t; K]; K],
+    pixels: &Pixels<'_>,
+    part: &Part<'_>,
+    pixel: usize,
+    task: &mut Task<'_>,
+) {
+    let stride = task.output_stride;
+    let mut targets = cells_mut::<BLOCK>(task.output, pixel * stride + part.channel, stride, part.width);
+    let mut pixel = pixel;
+    for step in 0..=(LINE - W) / 2 {
+        let window = lines.map(|line| line[2 * step..2 * step + W].first_chunk::<W>().expect("W cells"));
+        let Some(target) = targets.next() else { return };
+        pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixel, target);
+        if S == 1 {
+            let Some(target) = targets.next() else { return };
+            pixels.store::<FORM>(sums(&window, 1, weights, pixels.bias), pixel + 1, target);
+        }
+        pixel += if S == 1 { 2 } else { 1 };
     }
+}
 
-    /// The window of column x, which lies inside of the input, as do the rows from `top` on.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn inside(&self, sums: Sums, weights: &[int8x16_t; 9], top: usize, x: usize) -> Sums {
-        let left = x * self.geometry.stride[1] - self.geometry.padding_left;
-        let mut first = (top * self.geometry.input_width + left) * self.blocks + self.block;
-        let mut cells = [vdupq_n_s8(0); 9];
-        for row in cells.as_chunks_mut::<3>().0 {
-            let line = &self.input[first..=first + 2 * self.blocks];
-            *row = [0, self.blocks, 2 * self.blocks].map(|at| load_i8x16(&line[at]));
-            first += self.geometry.input_width * self.blocks;
+/// The same by the slow epilogue.
+#[inline(never)]
+#[target_feature(enable = "neon")]
+fn row_other<const K: usize, const S: usize>(
+    lines: [&[Cell; LINE]; K],
+    weights: &[[int8x16_t; K]; K],
+    pixels: &Pixels<'_>,
+    part: &Part<'_>,
+    pixel: usize,
+    task: &mut Task<'_>,
+) {
+    for x in 0..part.width {
+        let window = lines.map(|line| &line[x * S..]);
+        let mut all = pixels.bias;
+        for (line, weights) in window.iter().zip(weights) {
+            for (cell, weight) in line.iter().zip(weights) {
+                all = add_one(all, load_i8x16(cell), *weight);
+            }
         }
-        let mut sums = sums;
-        for pair in [0, 2, 4, 6] {
-            sums = add_two(sums, [cells[pair], cells[pair + 1]], [weights[pair], weights[pair + 1]]);
-        }
-        add_one(sums, cells[8], weights[8])
+        let target = &mut task.output[(pixel + x) * task.output_stride + part.channel..][..part.count];
+        pixels.store_other(all, pixel + x, target);
     }
+}
 
-    /// Any window at any place.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn anywhere(&self, sums: Sums, y: usize, x: usize) -> Sums {
-        let mut sums = sums;
-        for tap in 0..self.geometry.taps() {
-            let cell = match self.geometry.pixel(y, x, tap) {
-                Some(pixel) => load_i8x16(&self.input[pixel * self.blocks + self.block]),
-                None => vdupq_n_s8(self.pad_value),
-            };
-            sums = add_one(sums, cell, self.weight(tap));
+/// The sums of the window that begins `dx` cells to the right.
+#[inline]
+#[target_feature(enable = "neon")]
+fn sums<const K: usize, const W: usize>(
+    cells: &[&[Cell; W]; K],
+    dx: usize,
+    weights: &[[int8x16_t; K]; K],
+    bias: Sums,
+) -> Sums {
+    let cell = |tap: usize| &cells[tap / K][tap % K + dx];
+    let mut sums = bias;
+    for tap in (0..K * K - 1).step_by(2) {
+        let next = tap + 1;
+        let pair = [load_i8x16(cell(tap)), load_i8x16(cell(next))];
+        sums = add_two(sums, pair, [weights[tap / K][tap % K], weights[next / K][next % K]]);
+    }
+    add_one(sums, load_i8x16(cell(K * K - 1)), weights[K - 1][K - 1])
+}
+
+/// Any window at any place, cell by cell.
+#[target_feature(enable = "neon")]
+fn anywhere(task: Task<'_>) {
+    let geometry = task.geometry;
+    let padded = geometry.channels.next_multiple_of(BLOCK);
+    for channel in (0..geometry.channels).step_by(BLOCK) {
+        let pixels = Pixels::new(task.depthwise.bias, &task.requantize, channel);
+        let count = (geometry.channels - channel).min(BLOCK);
+        let mut pixel = 0;
+        for y in task.rows.clone() {
+            for x in 0..geometry.output_width {
+                let mut sums = pixels.bias;
+                for tap in 0..geometry.taps() {
+                    let mut cell = [task.depthwise.pad_value; BLOCK];
+                    if let Some(pixel) = geometry.pixel(y, x, tap) {
+                        let source = &task.input[pixel * geometry.channels + channel..][..count];
+                        cell[..count].copy_from_slice(source);
+                    }
+                    let weight = task.depthwise.weights[tap * padded + channel..].first_chunk();
+                    sums = add_one(sums, load_i8x16(&cell), load_i8x16(weight.expect("packed weights")));
+                }
+                let target = &mut task.output[pixel * task.output_stride + channel..][..count];
+                pixels.store_other(sums, pixel, target);
+                pixel += 1;
+            }
         }
-        sums
     }
 }
 

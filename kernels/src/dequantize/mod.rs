@@ -43,7 +43,7 @@ impl Operator for Dequantize {
 /// From the plainest to the best.
 pub const VARIANTS: &[Variant<Dequantize>] = &[
     Variant { name: "dequantize_i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
-    Variant { name: "dequantize_i8f32_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
+    Variant { name: "dequantize_i8f32_16_neon", isa: Isa::Neon, tile: &[16], body: on_arm!(neon::run) },
     Variant { name: "dequantize_i8f32_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
 ];
 

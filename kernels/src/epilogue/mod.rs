@@ -47,7 +47,7 @@ pub struct Residual<'a> {
     pub stride: usize,
     /// Scale of the residual / scale of the result.
     pub scale: f32,
-    /// The residual's q of real 0.
+    /// The residual's q of real 0, -128..=127.
     pub zero_point: i32,
 }
 
@@ -91,6 +91,21 @@ pub enum Activation<'a> {
     },
     /// Any other function of the clamped result: maps q to the result at `q + 128`.
     Table(&'a [i8; 256]),
+}
+
+/// The cases that loops are made for.
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod form {
+    /// [`super::Activation::Clamp`].
+    pub(crate) const CLAMP: u8 = 0;
+    /// The same with a residual.
+    pub(crate) const RESIDUAL: u8 = 1;
+    /// [`super::Activation::Leaky`].
+    pub(crate) const LEAKY: u8 = 2;
+    /// [`super::Activation::Bump`].
+    pub(crate) const BUMP: u8 = 3;
+    /// All else: tables, floats, fewer channels than a block has.
+    pub(crate) const OTHER: u8 = 4;
 }
 
 /// Where the results of a convolution go. Only the first N of each row are written.
@@ -149,6 +164,18 @@ impl<'a> Requantize<'a> {
         Grid { zero_point: self.zero_point, low: self.low, high: self.high, table }
     }
 
+    /// The [`form`] of whole blocks.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) const fn form(&self) -> u8 {
+        match (self.activation, self.residual) {
+            (Activation::Clamp, None) => form::CLAMP,
+            (Activation::Clamp, Some(_)) => form::RESIDUAL,
+            (Activation::Leaky { .. }, _) => form::LEAKY,
+            (Activation::Bump { .. }, _) => form::BUMP,
+            (Activation::Table(_), _) => form::OTHER,
+        }
+    }
+
     /// Panics unless the slices hold `rows` rows of `n` results.
     pub(crate) fn check(&self, rows: usize, n: usize, n_padded: usize) {
         self.grid().check();
@@ -164,12 +191,22 @@ impl<'a> Requantize<'a> {
         if let Some(residual) = self.residual {
             let before = matches!(self.activation, Activation::Clamp | Activation::Table(_));
             assert!(before, "a residual is added before a clamp, not before {:?}", self.activation);
+            assert!((-128..=127).contains(&residual.zero_point), "a residual's zero point {}", residual.zero_point);
             check_rows("residual", residual.data.len(), residual.stride, rows, n);
         }
     }
 }
 
 impl Output<'_> {
+    /// The [`form`] of a block of `count` channels.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) const fn form(&self, count: usize) -> u8 {
+        match self {
+            Self::I8 { requantize, .. } if count == 8 => requantize.form(),
+            _ => form::OTHER,
+        }
+    }
+
     /// The rows from `row` on.
     #[cfg(target_arch = "aarch64")]
     pub(crate) fn below(&mut self, row: usize) -> Output<'_> {

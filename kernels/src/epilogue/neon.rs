@@ -1,29 +1,71 @@
-//! The law on NEON, eight channels at a time.
+//! The law on NEON, sixteen results at a time.
+//!
+//! The clamp stands behind the conversions, on bytes: they saturate, and the bounds are integers.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int16x8_t, int32x4_t, uint8x16x4_t, vabsq_s16, vaddq_f32, vaddq_s32, vcombine_s16,
-    vcvtnq_s32_f32, vcvtq_f32_s32, vdup_n_s8, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vget_high_s16, vget_low_s16,
-    vmax_s8, vmaxq_f32, vmaxq_s16, vmin_s8, vminq_f32, vmovl_s8, vmovl_s16, vmulq_f32, vmulq_n_f32, vqaddq_s16,
-    vqmovn_s16, vqmovn_s32, vqmovn_u16, vqrdmulhq_s16, vqtbl4_u8, vreinterpretq_s16_u16, vreinterpretq_u16_s16,
-    vrshlq_u16, vshlq_s16, vsubq_s32, vsubw_u8,
+    float32x4_t, int8x16_t, int16x8_t, int32x4_t, uint8x16x4_t, vabsq_s16, vaddq_f32, vcombine_s8, vcvtnq_s32_f32,
+    vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vget_low_s8, vget_low_s16, vget_low_u8, vmaxq_f32, vmaxq_s8,
+    vmaxq_s16, vminq_f32, vminq_s8, vmovl_high_s16, vmovl_s16, vmulq_f32, vqaddq_s16, vqmovn_high_s16, vqmovn_high_s32,
+    vqmovn_high_u16, vqmovn_s16, vqmovn_s32, vqmovn_u16, vqrdmulhq_s16, vqtbl4q_u8, vreinterpretq_s16_u16,
+    vreinterpretq_u16_s16, vrshlq_u16, vshlq_s16, vsubl_high_s8, vsubl_s8, vsubw_high_u8, vsubw_u8,
 };
 
-use super::{Activation, Grid, Output, Requantize};
-use crate::arm::{load_f32x4, load_i8x8, load_i16x8, load_i32x4, load_u8x64, store_f32x4, store_i8x8};
+use super::{Activation, Grid, Output, Requantize, Residual, form};
+use crate::arm::{
+    load_f32x4, load_i8x8, load_i8x16, load_i16x8, load_i32x4, load_u8x64, store_f32x4, store_halves, store_i8x8,
+    store_i8x16,
+};
+use crate::strided::{arrays, arrays_mut};
 
-/// Splits `n..n + 8` of a slice into two registers' worth.
+/// Four registers of sums or of real numbers: sixteen results.
+type Quads<T> = [T; 4];
+
+/// The elements `n..n + 8` in two halves.
 #[inline]
 fn halves<T>(source: &[T], n: usize) -> [&[T; 4]; 2] {
     let (halves, _) = source[n..n + 8].as_chunks::<4>();
     [&halves[0], &halves[1]]
 }
 
+/// Eight scales from `n` on.
+#[inline]
+#[target_feature(enable = "neon")]
+fn scales(source: &[f32], n: usize) -> [float32x4_t; 2] {
+    let [low, high] = halves(source, n);
+    [load_f32x4(low), load_f32x4(high)]
+}
+
+/// Rounded to integers, saturated to 16 bits.
+#[inline]
+#[target_feature(enable = "neon")]
+fn rounded(values: Quads<float32x4_t>) -> [int16x8_t; 2] {
+    let [a, b, c, d] = values;
+    [
+        vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(a)), vcvtnq_s32_f32(b)),
+        vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(c)), vcvtnq_s32_f32(d)),
+    ]
+}
+
+/// f32(q - zero point) of sixteen bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn centred(q: int8x16_t, zero_point: int8x16_t) -> Quads<float32x4_t> {
+    let low = vsubl_s8(vget_low_s8(q), vget_low_s8(zero_point));
+    let high = vsubl_high_s8(q, zero_point);
+    [
+        vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+        vcvtq_f32_s32(vmovl_high_s16(low)),
+        vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+        vcvtq_f32_s32(vmovl_high_s16(high)),
+    ]
+}
+
 /// [`Grid`] in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Quantizer<'a> {
-    low: float32x4_t,
-    high: float32x4_t,
-    zero_point: int32x4_t,
+    low: int8x16_t,
+    high: int8x16_t,
+    zero_point: int16x8_t,
     table: Option<&'a [i8; 256]>,
 }
 
@@ -31,168 +73,144 @@ impl<'a> Quantizer<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
     pub(crate) fn new(grid: &Grid<'a>) -> Self {
-        let (low, high) = grid.bounds();
         Self {
-            low: vdupq_n_f32(low),
-            high: vdupq_n_f32(high),
-            zero_point: vdupq_n_s32(grid.zero_point),
+            low: vdupq_n_s8(grid.low),
+            high: vdupq_n_s8(grid.high),
+            zero_point: vdupq_n_s16(grid.zero_point as i16),
             table: grid.table,
         }
     }
 
-    /// The law from the clamp to the rounding.
+    /// The law from the clamp on, without the table.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn round(&self, values: [float32x4_t; 2]) -> int8x8_t {
-        let [a, b] = values.map(|value| {
-            let clamped = vminq_f32(vmaxq_f32(value, self.low), self.high);
-            vqmovn_s32(vaddq_s32(vcvtnq_s32_f32(clamped), self.zero_point))
-        });
-        vqmovn_s16(vcombine_s16(a, b))
+    fn clamped(&self, values: Quads<float32x4_t>) -> int8x16_t {
+        let [a, b] = rounded(values);
+        let a = vqmovn_s16(vqaddq_s16(a, self.zero_point));
+        vminq_s8(vmaxq_s8(vqmovn_high_s16(a, vqaddq_s16(b, self.zero_point)), self.low), self.high)
     }
 
     /// The law from the clamp on.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(crate) fn store(&self, values: [float32x4_t; 2], target: &mut [i8; 8]) {
-        store_i8x8(target, self.round(values));
+    pub(crate) fn store(&self, values: Quads<float32x4_t>, target: &mut [i8; 16]) {
+        store_i8x16(target, self.clamped(values));
         if let Some(table) = self.table {
-            *target = target.map(|q| table[usize::from((i16::from(q) + 128) as u8)]);
+            for q in target {
+                *q = table[usize::from((i16::from(*q) + 128) as u8)];
+            }
         }
     }
 }
 
-/// f32(q - zero point) of eight bytes.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(crate) fn centred(q: &[i8; 8], zero_point: int32x4_t) -> [float32x4_t; 2] {
-    let wide = vmovl_s8(load_i8x8(q));
-    [vget_low_s16(wide), vget_high_s16(wide)].map(|half| vcvtq_f32_s32(vsubq_s32(vmovl_s16(half), zero_point)))
-}
-
-/// Requantisation of the channels `n..n + count` (count <= 8) in registers.
-pub(crate) struct Requantizer<'a> {
-    n: usize,
-    count: usize,
-    /// All eight channels, no residual, a clamp and nothing else.
-    plain: bool,
-    scale: [float32x4_t; 2],
+/// The numbers of the law that know no channel, in registers.
+struct Law<'a> {
     quantizer: Quantizer<'a>,
-    requantize: Requantize<'a>,
+    slope: float32x4_t,
+    residual_scale: float32x4_t,
+    residual_zero_point: int8x16_t,
+    /// Shifts to the left, so negative.
+    index_shift: int16x8_t,
+    fraction: int16x8_t,
+    offset: int16x8_t,
+    bump: uint8x16x4_t,
 }
 
-impl<'a> Requantizer<'a> {
+/// Those that do: of sixteen results.
+struct Channels {
+    scale: Quads<float32x4_t>,
+    gain: [int16x8_t; 2],
+}
+
+impl<'a> Law<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(crate) fn new(requantize: &Requantize<'a>, n: usize, count: usize) -> Self {
+    fn new(requantize: &Requantize<'a>) -> Self {
+        let (mut slope, mut shifts, mut bump) = (0.0, [0; 2], &[0; 64]);
+        match requantize.activation {
+            Activation::Clamp | Activation::Table(_) => {}
+            Activation::Leaky { slope: below } => slope = below,
+            Activation::Bump { index_shift, table, fraction, .. } => (shifts, bump) = ([index_shift, fraction], table),
+        }
+        let residual = requantize.residual.map(|Residual { scale, zero_point, .. }| (scale, zero_point));
+        let (residual_scale, residual_zero_point) = residual.unwrap_or_default();
+        let offset = (requantize.zero_point << shifts[1]) + ((1 << shifts[1]) >> 1);
         Self {
-            n,
-            count,
-            plain: count == 8 && requantize.residual.is_none() && matches!(requantize.activation, Activation::Clamp),
-            scale: halves(requantize.scale, n).map(|half| load_f32x4(half)),
             quantizer: Quantizer::new(&requantize.grid()),
-            requantize: *requantize,
+            slope: vdupq_n_f32(slope),
+            residual_scale: vdupq_n_f32(residual_scale),
+            residual_zero_point: vdupq_n_s8(residual_zero_point as i8),
+            index_shift: vdupq_n_s16(-(shifts[0] as i16)),
+            fraction: vdupq_n_s16(-(shifts[1] as i16)),
+            offset: vdupq_n_s16(offset as i16),
+            bump: load_u8x64(bump),
         }
     }
 
-    /// Stores the results of one row. `target` is the row from channel 0 on.
+    /// Sixteen results, before the table. `residual` is read only by its form.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(crate) fn store(&self, sums: [int32x4_t; 2], row: usize, target: &mut [i8]) {
-        let values = [0, 1].map(|half| vmulq_f32(vcvtq_f32_s32(sums[half]), self.scale[half]));
-        let target = &mut target[self.n..];
-        match target.first_chunk_mut::<8>() {
-            Some(target) if self.plain => store_i8x8(target, self.quantizer.round(values)),
-            _ => self.store_other(values, row, target),
+    fn results<const FORM: u8>(&self, sums: Quads<int32x4_t>, channels: &Channels, residual: int8x16_t) -> int8x16_t {
+        let scale = channels.scale;
+        let mut values = [
+            vmulq_f32(vcvtq_f32_s32(sums[0]), scale[0]),
+            vmulq_f32(vcvtq_f32_s32(sums[1]), scale[1]),
+            vmulq_f32(vcvtq_f32_s32(sums[2]), scale[2]),
+            vmulq_f32(vcvtq_f32_s32(sums[3]), scale[3]),
+        ];
+        match FORM {
+            form::BUMP => return self.bump(rounded(values), channels.gain),
+            form::RESIDUAL => {
+                let addends = centred(residual, self.residual_zero_point);
+                for (value, addend) in values.iter_mut().zip(addends) {
+                    *value = vaddq_f32(*value, vmulq_f32(addend, self.residual_scale));
+                }
+            }
+            form::LEAKY => {
+                for value in &mut values {
+                    *value = vmaxq_f32(*value, vmulq_f32(*value, self.slope));
+                }
+            }
+            _ => {}
         }
+        self.quantizer.clamped(values)
     }
 
-    /// With a residual, an activation, or fewer than eight channels. A function of its own, so that the other case is
-    /// short enough to stand in each kernel's loop.
-    #[inline(never)]
-    #[target_feature(enable = "neon")]
-    fn store_other(&self, mut values: [float32x4_t; 2], row: usize, target: &mut [i8]) {
-        if let Some(residual) = self.requantize.residual {
-            let source = &residual.data[row * residual.stride + self.n..][..self.count];
-            let mut addends = [0; 8];
-            addends[..self.count].copy_from_slice(source);
-            let addends = centred(&addends, vdupq_n_s32(residual.zero_point));
-            let scale = vdupq_n_f32(residual.scale);
-            values = [0, 1].map(|half| vaddq_f32(values[half], vmulq_f32(addends[half], scale)));
-        }
-        let mut results = [0; 8];
-        match self.requantize.activation {
-            Activation::Clamp | Activation::Table(_) => self.quantizer.store(values, &mut results),
-            Activation::Leaky { slope } => {
-                let values = [0, 1].map(|half| vmaxq_f32(values[half], vmulq_n_f32(values[half], slope)));
-                self.quantizer.store(values, &mut results);
-            }
-            Activation::Bump { index_shift, table, fraction, gain } => {
-                let gain = load_i16x8(gain[self.n..].first_chunk().expect("gains are padded to 8"));
-                store_i8x8(&mut results, self.bump(values, index_shift, load_u8x64(table), fraction, gain));
-            }
-        }
-        target[..self.count].copy_from_slice(&results[..self.count]);
-    }
-}
-
-impl Requantizer<'_> {
     /// [`Activation::Bump`].
     #[inline]
     #[target_feature(enable = "neon")]
-    fn bump(
-        &self,
-        values: [float32x4_t; 2],
-        index_shift: u32,
-        table: uint8x16x4_t,
-        fraction: u32,
-        gain: int16x8_t,
-    ) -> int8x8_t {
-        let [a, b] = values.map(|value| vqmovn_s32(vcvtnq_s32_f32(value)));
-        let p = vcombine_s16(a, b);
-        let left = |shift: u32| vdupq_n_s16(-(shift as i16));
-        let index = vrshlq_u16(vreinterpretq_u16_s16(vabsq_s16(p)), left(index_shift));
-        let bump = vqtbl4_u8(table, vqmovn_u16(index));
-        let ramp = vreinterpretq_u16_s16(vmaxq_s16(p, vdupq_n_s16(0)));
-        let y = vqrdmulhq_s16(vreinterpretq_s16_u16(vsubw_u8(ramp, bump)), gain);
-        let Requantize { zero_point, low, high, .. } = self.requantize;
-        let offset = (zero_point << fraction) + ((1 << fraction) >> 1);
-        let y = vshlq_s16(vqaddq_s16(y, vdupq_n_s16(offset as i16)), left(fraction));
-        vmin_s8(vmax_s8(vqmovn_s16(y), vdup_n_s8(low)), vdup_n_s8(high))
+    fn bump(&self, p: [int16x8_t; 2], gain: [int16x8_t; 2]) -> int8x16_t {
+        let zero = vdupq_n_s16(0);
+        let near = vrshlq_u16(vreinterpretq_u16_s16(vabsq_s16(p[0])), self.index_shift);
+        let far = vrshlq_u16(vreinterpretq_u16_s16(vabsq_s16(p[1])), self.index_shift);
+        let bump = vqtbl4q_u8(self.bump, vqmovn_high_u16(vqmovn_u16(near), far));
+        let a = vsubw_u8(vreinterpretq_u16_s16(vmaxq_s16(p[0], zero)), vget_low_u8(bump));
+        let b = vsubw_high_u8(vreinterpretq_u16_s16(vmaxq_s16(p[1], zero)), bump);
+        let a = vqaddq_s16(vqrdmulhq_s16(vreinterpretq_s16_u16(a), gain[0]), self.offset);
+        let b = vqaddq_s16(vqrdmulhq_s16(vreinterpretq_s16_u16(b), gain[1]), self.offset);
+        let q = vqmovn_high_s16(vqmovn_s16(vshlq_s16(a, self.fraction)), vshlq_s16(b, self.fraction));
+        vminq_s8(vmaxq_s8(q, self.quantizer.low), self.quantizer.high)
     }
 }
 
 /// Scaling of the channels `n..n + count` (count <= 8) to real numbers.
 struct Floats {
-    n: usize,
-    count: usize,
     scale: [float32x4_t; 2],
     low: float32x4_t,
     high: float32x4_t,
 }
 
-impl Floats {
-    /// Stores the results of one row. `target` is the row from channel 0 on.
-    #[inline(never)]
-    #[target_feature(enable = "neon")]
-    fn store(&self, sums: [int32x4_t; 2], target: &mut [f32]) {
-        let mut results = [[0.0; 4]; 2];
-        for half in 0..2 {
-            let value = vmulq_f32(vcvtq_f32_s32(sums[half]), self.scale[half]);
-            store_f32x4(&mut results[half], vminq_f32(vmaxq_f32(value, self.low), self.high));
-        }
-        target[self.n..][..self.count].copy_from_slice(&results.as_flattened()[..self.count]);
-    }
-}
-
-/// What turns the sums of eight output channels into results.
+/// What turns the sums of the output channels `n..n + count` (count <= 8) into results.
 pub(crate) struct Block<'a> {
-    bias: [int32x4_t; 2],
+    pub(crate) bias: [int32x4_t; 2],
+    n: usize,
+    count: usize,
     finish: Finish<'a>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 enum Finish<'a> {
-    I8(Requantizer<'a>),
+    I8(Law<'a>, Channels),
     F32(Floats),
 }
 
@@ -201,31 +219,182 @@ impl<'a> Block<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
     pub(crate) fn new(bias: &[i32], output: &Output<'a>, n: usize, channels: usize) -> Self {
-        let count = (channels - n).min(8);
         let finish = match output {
-            Output::I8 { requantize, .. } => Finish::I8(Requantizer::new(requantize, n, count)),
-            Output::F32 { scale, low, high, .. } => Finish::F32(Floats {
-                n,
-                count,
-                scale: halves(scale, n).map(|half| load_f32x4(half)),
-                low: vdupq_n_f32(*low),
-                high: vdupq_n_f32(*high),
-            }),
+            Output::I8 { requantize, .. } => {
+                let [low, high] = scales(requantize.scale, n);
+                let gain = gains(requantize, n);
+                Finish::I8(Law::new(requantize), Channels { scale: [low, high, low, high], gain: [gain; 2] })
+            }
+            Output::F32 { scale, low, high, .. } => {
+                Finish::F32(Floats { scale: scales(scale, n), low: vdupq_n_f32(*low), high: vdupq_n_f32(*high) })
+            }
         };
-        Self { bias: halves(bias, n).map(|half| load_i32x4(half)), finish }
+        let [low, high] = halves(bias, n);
+        Self { bias: [load_i32x4(low), load_i32x4(high)], n, count: (channels - n).min(8), finish }
     }
 
-    /// Stores the results of one row.
+    /// Stores the results of R rows from `row` on; the sums hold the bias. R is even unless the form is `OTHER`.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(crate) fn store(&self, sums: [int32x4_t; 2], row: usize, output: &mut Output<'_>) {
-        let sums = [0, 1].map(|half| vaddq_s32(sums[half], self.bias[half]));
-        match (&self.finish, output) {
-            (Finish::I8(requantizer), Output::I8 { data, stride, .. }) => {
-                requantizer.store(sums, row, &mut data[row * *stride..]);
+    pub(crate) fn store<const FORM: u8, const R: usize>(
+        &self,
+        sums: &[[int32x4_t; 2]; R],
+        row: usize,
+        output: &mut Output<'_>,
+    ) {
+        if FORM == form::OTHER {
+            return self.store_other(sums, row, output);
+        }
+        let (Finish::I8(law, channels), Output::I8 { data, stride, requantize }) = (&self.finish, output) else {
+            unreachable!("a form other than OTHER is one of I8");
+        };
+        let mut targets: [&mut [i8; 8]; R] = arrays_mut(data, row * *stride + self.n, *stride);
+        let residual: [&[i8; 8]; R] = match requantize.residual {
+            Some(Residual { data, stride, .. }) if FORM == form::RESIDUAL => {
+                arrays(data, row * stride + self.n, stride)
             }
-            (Finish::F32(floats), Output::F32 { data, stride, .. }) => floats.store(sums, &mut data[row * *stride..]),
-            _ => unreachable!("a block is made for the output that it stores to"),
+            _ => [&[0; 8]; R],
+        };
+        for ((targets, sums), residual) in
+            targets.as_chunks_mut::<2>().0.iter_mut().zip(sums.as_chunks::<2>().0).zip(residual.as_chunks::<2>().0)
+        {
+            let addends = vcombine_s8(load_i8x8(residual[0]), load_i8x8(residual[1]));
+            let quads = [sums[0][0], sums[0][1], sums[1][0], sums[1][1]];
+            let [first, second] = targets;
+            store_halves(first, second, law.results::<FORM>(quads, channels, addends));
+        }
+    }
+
+    /// Any output. A function of its own, since the loops of the other forms should stay short.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    fn store_other(&self, sums: &[[int32x4_t; 2]], row: usize, output: &mut Output<'_>) {
+        for (index, sums) in sums.iter().enumerate() {
+            let row = row + index;
+            match (&self.finish, &mut *output) {
+                (Finish::I8(law, channels), Output::I8 { data, stride, requantize }) => {
+                    let results = law.any(*sums, channels, requantize, row, self.n, self.count);
+                    data[row * *stride + self.n..][..self.count].copy_from_slice(&results[..self.count]);
+                }
+                (Finish::F32(floats), Output::F32 { data, stride, .. }) => {
+                    let results = floats.results(*sums);
+                    let target = &mut data[row * *stride + self.n..][..self.count];
+                    target.copy_from_slice(&results.as_flattened()[..self.count]);
+                }
+                _ => unreachable!("a block is made for the output that it stores to"),
+            }
+        }
+    }
+}
+
+/// Eight gains from `n` on, where there are any.
+#[inline]
+#[target_feature(enable = "neon")]
+fn gains(requantize: &Requantize<'_>, n: usize) -> int16x8_t {
+    match requantize.activation {
+        Activation::Bump { gain, .. } => load_i16x8(gain[n..].first_chunk().expect("gains are padded to 8")),
+        _ => vdupq_n_s16(0),
+    }
+}
+
+impl Law<'_> {
+    /// The results of the channels `n..n + count` of a row, by whatever form.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn any(
+        &self,
+        sums: [int32x4_t; 2],
+        channels: &Channels,
+        requantize: &Requantize<'_>,
+        row: usize,
+        n: usize,
+        count: usize,
+    ) -> [i8; 8] {
+        let mut addends = [0; 8];
+        if let Some(Residual { data, stride, .. }) = requantize.residual {
+            addends[..count].copy_from_slice(&data[row * stride + n..][..count]);
+        }
+        let addends = load_i8x8(&addends);
+        let addends = vcombine_s8(addends, addends);
+        let quads = [sums[0], sums[1], sums[0], sums[1]];
+        let results = match requantize.form() {
+            form::LEAKY => self.results::<{ form::LEAKY }>(quads, channels, addends),
+            form::BUMP => self.results::<{ form::BUMP }>(quads, channels, addends),
+            _ if requantize.residual.is_some() => self.results::<{ form::RESIDUAL }>(quads, channels, addends),
+            _ => self.results::<{ form::CLAMP }>(quads, channels, addends),
+        };
+        let mut bytes = [0; 8];
+        store_i8x8(&mut bytes, vget_low_s8(results));
+        if let Some(table) = self.quantizer.table {
+            for q in &mut bytes {
+                *q = table[usize::from((i16::from(*q) + 128) as u8)];
+            }
+        }
+        bytes
+    }
+}
+
+impl Floats {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn results(&self, sums: [int32x4_t; 2]) -> [[f32; 4]; 2] {
+        let mut results = [[0.0; 4]; 2];
+        for ((result, sum), scale) in results.iter_mut().zip(sums).zip(self.scale) {
+            let value = vmulq_f32(vcvtq_f32_s32(sum), scale);
+            store_f32x4(result, vminq_f32(vmaxq_f32(value, self.low), self.high));
+        }
+        results
+    }
+}
+
+/// Requantisation of the channels `n..n + 16` of pixels, for depthwise layers.
+pub(crate) struct Pixels<'a> {
+    pub(crate) bias: Quads<int32x4_t>,
+    n: usize,
+    law: Law<'a>,
+    channels: Channels,
+    requantize: Requantize<'a>,
+}
+
+impl<'a> Pixels<'a> {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn new(bias: &[i32], requantize: &Requantize<'a>, n: usize) -> Self {
+        let ([b0, b1], [b2, b3]) = (halves(bias, n), halves(bias, n + 8));
+        let ([s0, s1], [s2, s3]) = (scales(requantize.scale, n), scales(requantize.scale, n + 8));
+        Self {
+            bias: [load_i32x4(b0), load_i32x4(b1), load_i32x4(b2), load_i32x4(b3)],
+            n,
+            law: Law::new(requantize),
+            channels: Channels { scale: [s0, s1, s2, s3], gain: [gains(requantize, n), gains(requantize, n + 8)] },
+            requantize: *requantize,
+        }
+    }
+
+    /// The results of one pixel, which hold the bias; `target` is the pixel's sixteen channels. Not for form `OTHER`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn store<const FORM: u8>(&self, sums: Quads<int32x4_t>, pixel: usize, target: &mut [i8; 16]) {
+        let residual = match self.requantize.residual {
+            Some(Residual { data, stride, .. }) if FORM == form::RESIDUAL => {
+                load_i8x16(data[pixel * stride + self.n..].first_chunk().expect("a residual of the same channels"))
+            }
+            _ => vdupq_n_s8(0),
+        };
+        store_i8x16(target, self.law.results::<FORM>(sums, &self.channels, residual));
+    }
+
+    /// The results of the first `target.len()` of the sixteen channels, by whatever form.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn store_other(&self, sums: Quads<int32x4_t>, pixel: usize, target: &mut [i8]) {
+        let (scale, gain) = (self.channels.scale, self.channels.gain);
+        for (half, target) in target.chunks_mut(8).enumerate() {
+            let [low, high] = [scale[2 * half], scale[2 * half + 1]];
+            let channels = Channels { scale: [low, high, low, high], gain: [gain[half]; 2] };
+            let (sums, n) = ([sums[2 * half], sums[2 * half + 1]], self.n + 8 * half);
+            let results = self.law.any(sums, &channels, &self.requantize, pixel, n, target.len());
+            target.copy_from_slice(&results[..target.len()]);
         }
     }
 }

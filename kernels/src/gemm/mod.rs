@@ -14,6 +14,8 @@
 
 use crate::epilogue::{Output, check_rows};
 use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
+#[cfg(target_arch = "aarch64")]
+use crate::strided::{Group, Strided};
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -42,7 +44,17 @@ pub struct Gemm<'a> {
     pub column_sums: &'a [i32],
 }
 
-impl Gemm<'_> {
+impl<'a> Gemm<'a> {
+    #[cfg(target_arch = "aarch64")]
+    /// The weights of 8 output channels after the other, each with its first channel.
+    #[inline]
+    pub(crate) fn panels(&self) -> impl Iterator<Item = (usize, &'a [Group])> {
+        let panel = self.k / 4;
+        let groups = self.weights.as_chunks::<32>().0;
+        let panels = (0..self.n).step_by(8);
+        panels.map(move |n| (n, &groups[n / 8 * panel..][..panel]))
+    }
+
     /// Panics unless the slices have the packed lengths.
     pub(crate) fn check(&self) {
         let n_padded = self.n.next_multiple_of(8);
@@ -73,6 +85,22 @@ pub struct Task<'a> {
     pub gemm: &'a Gemm<'a>,
     /// Where results go.
     pub output: Output<'a>,
+}
+
+#[cfg(target_arch = "aarch64")]
+impl<'a> Task<'a> {
+    /// The input as a source of tiles.
+    #[inline]
+    pub(crate) const fn source(&self) -> Strided<'a> {
+        Strided {
+            input: self.input,
+            start: 0,
+            row_stride: self.input_stride,
+            pieces: 1,
+            piece_stride: 0,
+            length: self.gemm.k,
+        }
+    }
 }
 
 /// The operator.

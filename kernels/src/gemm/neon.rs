@@ -5,92 +5,60 @@
 //! a sum register each, so one `addp` a quad after the whole of K finishes the job. Four rows by eight channels are 16
 //! sum registers. On Cortex-A72, whose one multiplier makes 8 products a cycle, llvm-mca counts 8.
 
-use std::arch::aarch64::{
-    int32x4_t, vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s32,
-};
+use std::arch::aarch64::{int8x16_t, vdupq_n_s32, vpaddq_s32, vzip1q_s32, vzip2q_s32};
 
-use super::{Gemm, Task};
-use crate::arm::{load_i8x16, splat_i8x4};
-use crate::epilogue::Output;
+use super::Task;
+use crate::arm::{load_i8x16, multiply_add_groups, splat_i8x4x2};
+use crate::dense::dense;
 use crate::epilogue::neon::Block;
-use crate::rows::{Cursor, Matrix, Rows};
+use crate::epilogue::{Output, form};
+use crate::strided::{Group, Pieces};
 
 /// Rows of a tile.
 const ROWS: usize = 4;
 
-/// Of each row: channels 0-1, 2-3, 4-5, 6-7, two partial sums each.
-type Sums<const R: usize> = [[int32x4_t; 4]; R];
+dense!("neon");
 
 #[target_feature(enable = "neon")]
 pub(super) fn run(mut task: Task<'_>) {
-    let matrix = Matrix { rows: task.rows, width: task.gemm.k, stride: task.input_stride, input: task.input };
-    sweep(&matrix, task.gemm, &mut task.output);
-}
-
-/// All rows of `source` by one panel of 8 output channels after the other, so that the panel stays in the first cache.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(crate) fn sweep<S: Rows<i8>>(source: &S, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    for n in (0..gemm.n).step_by(8) {
-        let panel = &gemm.weights[n * gemm.k..][..8 * gemm.k];
-        let block = Block::new(gemm.bias, output, n, gemm.n);
-        let mut row = 0;
-        while row < source.count() {
-            row += match source.count() - row {
-                1 => tile::<1, S>(source, row, panel, &block, output),
-                2 => tile::<2, S>(source, row, panel, &block, output),
-                3 => tile::<3, S>(source, row, panel, &block, output),
-                _ => tile::<ROWS, S>(source, row, panel, &block, output),
-            };
-        }
-    }
+    matrix(&task.source(), task.rows, task.gemm, &mut task.output);
 }
 
 /// R rows by 8 channels; answers R.
 #[inline]
 #[target_feature(enable = "neon")]
-fn tile<const R: usize, S: Rows<i8>>(
-    source: &S,
-    row: usize,
-    panel: &[i8],
+fn tile<'a, const FORM: u8, const R: usize, P: Pieces<'a, R>>(
+    mut pieces: P,
     block: &Block<'_>,
+    row: usize,
     output: &mut Output<'_>,
 ) -> usize {
-    let mut sums = [[vdupq_n_s32(0); 4]; R];
-    let mut cursor = source.cursor::<R>(row);
-    let mut panel = panel;
-    while let Some(rows) = cursor.next() {
-        let (weights, rest) = panel.split_at(rows[0].len() * 8);
-        multiply(&mut sums, rows, weights);
-        panel = rest;
-    }
-    for (index, sums) in sums.iter().enumerate() {
-        let quads = [vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3])];
-        block.store(quads, row + index, output);
-    }
-    R
-}
-
-/// Adds the products of one piece along K. `weights` are the panel's for it.
-#[inline]
-#[target_feature(enable = "neon")]
-fn multiply<const R: usize>(sums: &mut Sums<R>, rows: [&[i8]; R], weights: &[i8]) {
-    let (weights, _) = weights.as_chunks::<64>();
-    let rows = rows.map(|row| &row.as_chunks::<8>().0[..weights.len()]);
-    for (step, weights) in weights.iter().enumerate() {
-        let (quads, _) = weights.as_chunks::<16>();
-        let quads = [0, 1, 2, 3].map(|quad| load_i8x16(&quads[quad]));
-        for (row, sums) in rows.iter().zip(sums.iter_mut()) {
-            let (groups, _) = row[step].as_chunks::<4>();
-            let [first, second] = [0, 1].map(|group| splat_i8x4(&groups[group]));
-            for half in 0..2 {
-                let low = vmull_s8(vget_low_s8(quads[half]), vget_low_s8(first));
-                let high = vmull_high_s8(quads[half], first);
-                let low = vmlal_s8(low, vget_low_s8(quads[2 + half]), vget_low_s8(second));
-                let high = vmlal_high_s8(high, quads[2 + half], second);
-                sums[2 * half] = vpadalq_s16(sums[2 * half], low);
-                sums[2 * half + 1] = vpadalq_s16(sums[2 * half + 1], high);
+    let [low, high] = block.bias;
+    let zero = vdupq_n_s32(0);
+    let start = [vzip1q_s32(low, zero), vzip2q_s32(low, zero), vzip1q_s32(high, zero), vzip2q_s32(high, zero)];
+    let mut sums = [start; R];
+    while let Some(mut piece) = pieces.next() {
+        while piece.has::<8>() {
+            let (values, groups) = piece.step::<8, 2>();
+            let weights = quads(groups);
+            for (sums, values) in sums.iter_mut().zip(values) {
+                multiply_add_groups(sums, splat_i8x4x2(values), &weights);
             }
         }
     }
+    let mut done = [[zero; 2]; R];
+    for (done, sums) in done.iter_mut().zip(&sums) {
+        *done = [vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3])];
+    }
+    block.store::<FORM, R>(&done, row, output);
+    R
+}
+
+/// Two groups of weights: channels 0-3 and 4-7 of each.
+#[inline]
+#[target_feature(enable = "neon")]
+fn quads(groups: &[Group; 2]) -> [[int8x16_t; 2]; 2] {
+    let [first, second] = groups;
+    let (first, second) = (first.as_chunks::<16>().0, second.as_chunks::<16>().0);
+    [[load_i8x16(&first[0]), load_i8x16(&first[1])], [load_i8x16(&second[0]), load_i8x16(&second[1])]]
 }

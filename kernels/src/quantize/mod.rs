@@ -50,7 +50,7 @@ impl Operator for Quantize {
 /// From the plainest to the best.
 pub const VARIANTS: &[Variant<Quantize>] = &[
     Variant { name: "quantize_f32i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
-    Variant { name: "quantize_f32i8_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
+    Variant { name: "quantize_f32i8_16_neon", isa: Isa::Neon, tile: &[16], body: on_arm!(neon::run) },
     Variant { name: "quantize_f32i8_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
 ];
 

@@ -1,0 +1,78 @@
+//! Kernels on the shapes of real networks, for those who count instructions: `cargo xtask kernels --counts`.
+//!
+//! `cases` prints the names; `cases NAME REPEATS` runs one REPEATS times on numbers made up, on the best instruction set
+//! here. Two runs that differ by one repetition differ by exactly one call.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers speaks to its user")]
+
+mod layers;
+mod networks;
+
+use std::process::ExitCode;
+
+use layers::{Form, Layer};
+
+/// What can be counted: one call each.
+const CALLS: &[(&str, Layer)] = &[
+    ("gemm 3136x24x144 clamp", Layer::gemm([56, 56], 24, 144, Form::Clamp)),
+    ("gemm 196x384x64 residual", Layer::gemm([14, 14], 384, 64, Form::Residual)),
+    ("gemm 361x512x512 clamp", Layer::gemm([19, 19], 512, 512, Form::Clamp)),
+    ("gemm 2704x64x64 bump", Layer::gemm([52, 52], 64, 64, Form::Bump)),
+    ("gemm 1600x96x96 leaky", Layer::gemm([40, 40], 96, 96, Form::Leaky)),
+    ("gemm 2704x64x64 table", Layer::gemm([52, 52], 64, 64, Form::Table)),
+    ("gemm 2704x64x80 floats", Layer::gemm([52, 52], 64, 80, Form::Floats)),
+    ("gemm 1x1280x1001 clamp", Layer::gemm([1, 1], 1280, 1001, Form::Clamp)),
+    ("conv picture 224 3x3/2 to 32", Layer::conv([224, 224], 3, 32, [3, 2], Form::Clamp)),
+    ("conv picture 416 6x6/2 to 16", Layer::conv([416, 416], 3, 16, [6, 2], Form::Bump)),
+    ("conv 20x20x64 3x3 to 64", Layer::conv([20, 20], 64, 64, [3, 1], Form::Clamp)),
+    ("conv 10x10x256 3x3/2 to 512", Layer::conv([10, 10], 256, 512, [3, 2], Form::Clamp)),
+    ("depthwise 56x56x144 3x3", Layer::depthwise([56, 56], 144, [3, 1], Form::Clamp)),
+    ("depthwise 112x112x96 3x3/2", Layer::depthwise([112, 112], 96, [3, 2], Form::Clamp)),
+    ("depthwise 52x52x64 3x3 bump", Layer::depthwise([52, 52], 64, [3, 1], Form::Bump)),
+    ("depthwise 40x40x96 5x5 leaky", Layer::depthwise([40, 40], 96, [5, 1], Form::Leaky)),
+    ("add 52x52x64", Layer::add([52, 52], 64)),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let networks = networks::all();
+    match &arguments[..] {
+        [] => {
+            for name in CALLS.iter().map(|(name, _)| *name).chain(networks.iter().map(|(name, _)| *name)) {
+                println!("{name}");
+            }
+            ExitCode::SUCCESS
+        }
+        [wanted, repeats] => {
+            let call = CALLS.iter().find(|(name, _)| name == wanted).map(|&(_, layer)| vec![layer]);
+            let network = networks.into_iter().find(|(name, _)| name == wanted).map(|(_, layers)| layers);
+            match (call.or(network), repeats.parse::<usize>()) {
+                (Some(layers), Ok(repeats)) => {
+                    run(&layers, repeats);
+                    ExitCode::SUCCESS
+                }
+                _ => {
+                    eprintln!(
+                        "cases: no case {wanted:?}, or {repeats:?} is no number; without arguments all are listed"
+                    );
+                    ExitCode::from(2)
+                }
+            }
+        }
+        _ => {
+            eprintln!("usage: cases [NAME REPEATS]");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prepares all layers once and runs them in order, `repeats` times. Prints the products of one repetition.
+fn run(layers: &[Layer], repeats: usize) {
+    let mut calls: Vec<_> = layers.iter().map(|layer| layer.prepare()).collect();
+    for _ in 0..repeats {
+        for call in &mut calls {
+            call();
+        }
+    }
+    println!("products {}", layers.iter().map(Layer::products).sum::<usize>());
+    println!("results {}", layers.iter().map(Layer::results).sum::<usize>());
+}

@@ -1,0 +1,190 @@
+//! The unsafe edge of walks through memory, the same for every processor: slices that lie a stride apart, checked once a
+//! tile and not once a row, and steps along K without a check each.
+
+use std::arch::asm;
+use std::marker::PhantomData;
+
+/// Products of one group along K in the packed weights: 8 output channels by 4.
+pub(crate) type Group = [i8; 32];
+
+/// R rows along K, and the weights of 8 output channels for them.
+pub(crate) struct Piece<'a, const R: usize> {
+    rows: [*const i8; R],
+    weights: *const Group,
+    /// Elements that each row still has; of weights there is a group for each four of them.
+    left: usize,
+    lifetime: PhantomData<&'a [i8]>,
+}
+
+impl<'a, const R: usize> Piece<'a, R> {
+    /// Rows of one length.
+    #[inline(always)]
+    pub(crate) fn new(rows: [&'a [i8]; R], weights: &'a [Group]) -> Self {
+        let left = rows[0].len();
+        assert!(rows.iter().all(|row| row.len() == left) && weights.len() * 4 >= left, "a piece of one length");
+        Self { rows: rows.map(<[i8]>::as_ptr), weights: weights.as_ptr(), left, lifetime: PhantomData }
+    }
+
+    /// Whether each row still has W elements.
+    #[inline(always)]
+    pub(crate) const fn has<const W: usize>(&self) -> bool {
+        self.left >= W
+    }
+
+    /// The next W elements of each row and their W / 4 groups of weights. Ask [`Self::has`] first: then the check in here
+    /// costs nothing.
+    #[inline(always)]
+    pub(crate) fn step<const W: usize, const GROUPS: usize>(&mut self) -> ([&'a [i8; W]; R], &'a [Group; GROUPS]) {
+        const { assert!(GROUPS * 4 == W) }
+        assert!(self.has::<W>(), "{W} elements of {}", self.left);
+        self.left -= W;
+        let (rows, weights) = (self.rows, self.weights);
+        for row in &mut self.rows {
+            *row = row.wrapping_add(W);
+        }
+        self.weights = weights.wrapping_add(GROUPS);
+        // SAFETY: each row had `left` elements behind its pointer, and the weights a group for each four of them; both
+        // are borrowed for 'a. The pointers move on by what `left` loses.
+        unsafe { (std::array::from_fn(|row| &*rows[row].cast()), &*weights.cast()) }
+    }
+}
+
+/// The same pointer, of which the compiler does not know what it was computed from. It would otherwise keep one pointer
+/// for all rows and compute the others from it in the inner loop.
+#[expect(clippy::pointers_in_nomem_asm_block, reason = "the pointer is not read, only hidden")]
+#[inline(always)]
+fn separate(mut pointer: *const i8) -> *const i8 {
+    // SAFETY: no instruction at all.
+    unsafe { asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags)) };
+    pointer
+}
+
+/// Where the pieces of a tile come from, in order along K.
+pub(crate) trait Pieces<'a, const R: usize> {
+    /// The next piece.
+    fn next(&mut self) -> Option<Piece<'a, R>>;
+}
+
+/// Rows that are read at regular distances: a matrix (one piece), or the windows of neighbouring pixels (a piece for each
+/// row of the window).
+#[derive(Clone, Copy)]
+pub(crate) struct Strided<'a> {
+    pub(crate) input: &'a [i8],
+    /// Where row 0 begins.
+    pub(crate) start: usize,
+    /// From row to row.
+    pub(crate) row_stride: usize,
+    /// How many pieces a row has.
+    pub(crate) pieces: usize,
+    /// From piece to piece.
+    pub(crate) piece_stride: usize,
+    /// Elements a piece.
+    pub(crate) length: usize,
+}
+
+/// See [`Strided`].
+pub(crate) struct StridedPieces<'a, const R: usize> {
+    rows: [*const i8; R],
+    weights: *const Group,
+    pieces: usize,
+    piece_stride: usize,
+    length: usize,
+    lifetime: PhantomData<&'a [i8]>,
+}
+
+impl<'a> Strided<'a> {
+    /// The rows `first..first + R`, which must lie inside of the input; `panel` holds the weights of all pieces.
+    #[inline(always)]
+    pub(crate) fn tile<const R: usize>(&self, first: usize, panel: &'a [Group]) -> StridedPieces<'a, R> {
+        let Self { row_stride, pieces, piece_stride, length, .. } = *self;
+        let start = self.start + first * row_stride;
+        let end = start + (R - 1) * row_stride + pieces.saturating_sub(1) * piece_stride + length;
+        assert!(end <= self.input.len(), "a tile ends at {end} of {}", self.input.len());
+        assert!(length.is_multiple_of(4) && pieces * length <= panel.len() * 4, "{pieces} pieces of {length}");
+        let mut rows = [self.input.as_ptr(); R];
+        for (index, row) in rows.iter_mut().enumerate() {
+            *row = separate(row.wrapping_add(start + index * row_stride));
+        }
+        StridedPieces { rows, weights: panel.as_ptr(), pieces, piece_stride, length, lifetime: PhantomData }
+    }
+}
+
+impl<'a, const R: usize> Pieces<'a, R> for StridedPieces<'a, R> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Piece<'a, R>> {
+        if self.pieces == 0 {
+            return None;
+        }
+        self.pieces -= 1;
+        let (rows, weights) = (self.rows, self.weights);
+        // Behind the last piece the pointers may leave the input, and are not read any more.
+        for row in &mut self.rows {
+            *row = row.wrapping_add(self.piece_stride);
+        }
+        self.weights = weights.wrapping_add(self.length / 4);
+        Some(Piece { rows, weights, left: self.length, lifetime: PhantomData })
+    }
+}
+
+/// R arrays of W elements, `stride` apart, the first from `start` on.
+#[inline(always)]
+pub(crate) fn arrays<T, const R: usize, const W: usize>(source: &[T], start: usize, stride: usize) -> [&[T; W]; R] {
+    let end = start + (R - 1) * stride + W;
+    assert!(end <= source.len(), "rows end at {end} of {}", source.len());
+    // SAFETY: each array ends at `end` or before it, so inside of the slice.
+    std::array::from_fn(|row| unsafe { &*source.as_ptr().add(start + row * stride).cast() })
+}
+
+/// R arrays of W elements to write, `stride` apart, the first from `start` on.
+#[inline(always)]
+pub(crate) fn arrays_mut<T, const R: usize, const W: usize>(
+    target: &mut [T],
+    start: usize,
+    stride: usize,
+) -> [&mut [T; W]; R] {
+    let end = start + (R - 1) * stride + W;
+    assert!(end <= target.len() && (R == 1 || stride >= W), "rows of {W}, {stride} apart, end at {end}");
+    let first = target.as_mut_ptr();
+    // SAFETY: each array ends at `end` or before it, so inside of the slice; they do not overlap, since the stride is
+    // at least their width.
+    std::array::from_fn(|row| unsafe { &mut *first.add(start + row * stride).cast() })
+}
+
+/// `count` arrays of W elements, `stride` apart, the first from `start` on.
+#[inline(always)]
+pub(crate) fn cells<const W: usize>(
+    source: &[i8],
+    start: usize,
+    stride: usize,
+    count: usize,
+) -> impl Iterator<Item = &[i8; W]> {
+    let end = if count == 0 { 0 } else { start + (count - 1) * stride + W };
+    assert!(end <= source.len(), "cells end at {end} of {}", source.len());
+    let mut cell = source.as_ptr().wrapping_add(start);
+    (0..count).map(move |_| {
+        let here = cell;
+        // Behind the last cell the pointer may leave the slice, and is not read any more.
+        cell = cell.wrapping_add(stride);
+        // SAFETY: each of the `count` arrays ends at `end` or before it, so inside of the slice.
+        unsafe { &*here.cast() }
+    })
+}
+
+/// `count` arrays of W elements to write, `stride` apart, the first from `start` on.
+#[inline(always)]
+pub(crate) fn cells_mut<const W: usize>(
+    target: &mut [i8],
+    start: usize,
+    stride: usize,
+    count: usize,
+) -> impl Iterator<Item = &mut [i8; W]> {
+    let end = if count == 0 { 0 } else { start + (count - 1) * stride + W };
+    assert!(end <= target.len() && (count < 2 || stride >= W), "cells of {W}, {stride} apart, end at {end}");
+    let mut cell = target.as_mut_ptr().wrapping_add(start);
+    (0..count).map(move |_| {
+        let here = cell;
+        cell = cell.wrapping_add(stride);
+        // SAFETY: as in `cells`; the arrays do not overlap, since the stride is at least their width.
+        unsafe { &mut *here.cast() }
+    })
+}
