@@ -6,7 +6,7 @@ mod progress;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Provenance, Request, Target};
+use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Means, Provenance, Request, Target};
 use clawdbot_convert::importers::Source;
 use clawdbot_convert::network::Compute;
 use clawdbot_convert::normalise::Normalisation;
@@ -148,6 +148,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             target,
             snr_db_min: arguments.snr,
             probe: arguments.report.is_some(),
+            means: Means::ALL,
             compute: Compute { isa: Isa::detect(), workers },
         };
         convert(&draft, &request, folder)

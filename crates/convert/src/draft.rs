@@ -1,29 +1,29 @@
 //! From a file's bytes to a bundle's content, step by step.
 
+mod calibration;
+mod conclusion;
+
+pub use calibration::Calibration;
+use conclusion::Measured;
+
 use std::collections::BTreeMap;
 
 use clawdbot_nn::bundle::Writer;
-use clawdbot_nn::graph::{Graph, Op, ValueId};
+use clawdbot_nn::graph::{Graph, ValueId};
 use clawdbot_nn::metadata::{Origin, PictureInput, Vision};
-use clawdbot_nn::program;
 use sha2::{Digest, Sha256};
 
 use crate::annotations;
-use crate::calibrate::{Observation, choose_grids};
+use crate::calibrate::{GridRules, choose_grids};
 use crate::importers::{self, Format, ImportError, Source};
-use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, has_int8, lower, operator_name};
-use crate::moments::Moments;
-use crate::network::{Compute, Network, RunError, Sample};
+use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, lower};
+use crate::network::{Compute, RunError, Sample};
 use crate::normalise::{self, NormaliseError};
-use crate::quantize::{ValueGrid, quantize_layers};
+use crate::quantize::{QuantizedLayer, ValueGrid, WeightRules, quantize_layers};
 use crate::recipe::{self, Recipe, RecipeError, Wishes, ssd};
-use crate::report::{LayerReport, OutputReport, Report};
-use crate::sensitivity::{SensitivityError, Subject, Unit, multiplications, worst};
+use crate::report::Report;
+use crate::sensitivity::{SensitivityError, Subject};
 use crate::simplify::simplify;
-use crate::snr::NoiseMeter;
-
-/// Calibration inputs that noise is measured with: enough to rank layers, few enough to wait for.
-const MEASURED_INPUTS_MAX: usize = 4;
 
 /// How a network is to be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,23 @@ impl Target {
     }
 }
 
+/// What the converter does for accuracy; all of it, but for comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Means {
+    /// Grids of values.
+    pub grids: GridRules,
+    /// Weights.
+    pub weights: WeightRules,
+}
+
+impl Means {
+    /// What a converter does that knows nothing: one symmetric scale a value, as wide as what was seen; weights rounded to the
+    /// nearest step of the widest scale.
+    pub const NAIVE: Self = Self { grids: GridRules::NAIVE, weights: WeightRules { search: false, compensate: false } };
+    /// All of them.
+    pub const ALL: Self = Self { grids: GridRules::DEFAULT, weights: WeightRules { search: true, compensate: true } };
+}
+
 /// What is asked of a conversion.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -57,6 +74,8 @@ pub struct Request {
     pub snr_db_min: f64,
     /// Whether each layer's own noise is measured even where the target doesn't need to know it.
     pub probe: bool,
+    /// What is done for accuracy.
+    pub means: Means,
     /// What to compute with.
     pub compute: Compute,
 }
@@ -190,6 +209,18 @@ impl Draft {
         self.recipe.vision.as_ref()?.input.as_ref()
     }
 
+    /// Picture, head and labels; `None` for a network that takes no picture.
+    #[must_use]
+    pub const fn vision(&self) -> Option<&Vision> {
+        self.recipe.vision.as_ref()
+    }
+
+    /// The network after all passes.
+    #[must_use]
+    pub const fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
     /// What was decided, a sentence each.
     #[must_use]
     pub fn decisions(&self) -> &[String] {
@@ -221,46 +252,34 @@ impl Draft {
         inputs: &mut dyn FnMut(usize) -> Option<Sample>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Conversion, ConvertError> {
-        let &Request { target, snr_db_min, probe, ref compute } = request;
-        let float = self.lower_float()?;
+        let &Request { target, snr_db_min, probe, means, ref compute } = request;
         if target == Target::F16 {
-            let precision = vec![Precision::F16; self.graph.nodes.len()];
-            return Ok(self.conclude(target, float, &precision, Measured::default()));
+            return Ok(self.conclude(target, self.lower_float()?, Measured::default()));
         }
         if annotations::is_complete(&self.graph) {
             return self.convert_as_quantised(target);
         }
-        let mut network = Network::new(&float, compute)?;
-        let mut measured = self.calibrate(&mut network, &float, inputs, progress)?;
-        if measured.inputs == 0 {
+        let calibration = self.calibrate(compute, inputs, progress)?;
+        if calibration.inputs == 0 {
             return Err(ConvertError::NoCalibration { precision: target.name() });
         }
-        let samples: Vec<Sample> = (0..measured.inputs.min(MEASURED_INPUTS_MAX)).map_while(&mut *inputs).collect();
-        let exact = samples.iter().map(|sample| network.run(sample)).collect::<Result<Vec<_>, _>>()?;
-        let mut grids = choose_grids(&self.graph, &measured.seen);
-        grids.extend(annotations::grids(&self.graph));
-        let mut layers = quantize_layers(&self.graph, &grids, &measured.seen, &std::mem::take(&mut measured.moments));
-        layers.extend(annotations::layers(&self.graph, &grids));
-        let (graph, input) = (&self.graph, self.input);
-        let subject =
-            Subject { graph, grids: &grids, layers: &layers, input, compute, samples: &samples, exact: &exact };
-        let mut precision = vec![Precision::Int8; graph.nodes.len()];
-        measured.output_noise = subject.noise(&precision)?;
+        let quantised = self.quantise(&calibration, means);
+        let subject = self.subject(&calibration, &quantised, compute);
+        let mut precision = vec![Precision::Int8; self.graph.nodes.len()];
+        let mut output_noise = subject.noise(&precision)?;
+        let mut units = Vec::new();
         if probe || target == Target::Mixed {
             let progress = &mut |done, total| progress(Progress::Probed(done, total));
-            measured.units = subject.probe(progress)?;
+            units = subject.probe(progress)?;
         }
         progress(Progress::Choosing);
         if target == Target::Mixed {
-            (precision, measured.output_noise) = subject.choose(measured.output_noise, &measured.units, snr_db_min)?;
+            (precision, output_noise) = subject.choose(output_noise, &units, snr_db_min)?;
         }
-        let plan = Plan { precision: precision.clone(), grids: &grids, layers: &layers, input };
-        let lowered = lower(graph, &plan)?;
-        measured.layers =
-            self.layer_noise((&mut network, &float), (&mut Network::new(&lowered, compute)?, &lowered), &samples)?;
-        measured.samples = samples.len();
-        measured.grids = grids;
-        Ok(self.conclude(target, lowered, &precision, measured))
+        let lowered = self.lower(&quantised, precision.clone())?;
+        let layers = self.layer_noise(&calibration, &lowered, compute)?;
+        let measured = Measured { calibration, quantised, precision, units, output_noise, layers };
+        Ok(self.conclude(target, lowered, measured))
     }
 
     /// Takes over a network that comes quantised, with its own grids and steps: there is nothing to choose and nothing to
@@ -268,145 +287,57 @@ impl Draft {
     fn convert_as_quantised(&self, target: Target) -> Result<Conversion, ConvertError> {
         let grids = annotations::grids(&self.graph);
         let layers = annotations::all_layers(&self.graph, &grids);
+        let quantised = Quantised { grids, layers };
         let precision = vec![Precision::Int8; self.graph.nodes.len()];
-        let plan = Plan { precision: precision.clone(), grids: &grids, layers: &layers, input: self.input };
-        let lowered = lower(&self.graph, &plan)?;
-        Ok(self.conclude(target, lowered, &precision, Measured { grids, ..Measured::default() }))
+        let lowered = self.lower(&quantised, precision.clone())?;
+        Ok(self.conclude(target, lowered, Measured { quantised, precision, ..Measured::default() }))
     }
 
-    /// Runs every input through the float network and looks at all values.
-    fn calibrate(
-        &self,
-        network: &mut Network,
-        float: &Lowered,
-        inputs: &mut dyn FnMut(usize) -> Option<Sample>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Measured, ConvertError> {
-        let names: BTreeMap<program::ValueId, ValueId> =
-            float.floats.iter().map(|(&graph, &made)| (made, graph)).collect();
-        let mut seen: BTreeMap<ValueId, Observation> = BTreeMap::new();
-        let mut moments: BTreeMap<usize, Option<Moments>> = BTreeMap::new();
-        let mut count = 0;
-        while let Some(sample) = inputs(count) {
-            network.observe(&sample, &mut |value, elements| {
-                let Some(&value) = names.get(&value) else { return };
-                let shape = &self.graph.values[value.0].shape;
-                let channels = shape.last().copied().unwrap_or(1);
-                self.add_moments(&mut moments, value, elements, count);
-                seen.entry(value).or_insert_with(|| Observation::new(channels)).add(elements);
-            })?;
-            count += 1;
-            progress(Progress::Calibrated(count));
+    /// Chooses grids and rounds weights; what the file itself gives comes first.
+    #[must_use]
+    pub fn quantise(&self, calibration: &Calibration, means: Means) -> Quantised {
+        let Calibration { seen, moments, .. } = calibration;
+        let mut grids = choose_grids(&self.graph, seen, self.input, means.grids);
+        grids.extend(annotations::grids(&self.graph));
+        let mut layers = quantize_layers(&self.graph, &grids, seen, moments, means.weights);
+        layers.extend(annotations::layers(&self.graph, &grids));
+        Quantised { grids, layers }
+    }
+
+    /// A program in the given precisions, one a node.
+    ///
+    /// # Errors
+    /// [`LowerError`].
+    pub fn lower(&self, quantised: &Quantised, precision: Vec<Precision>) -> Result<Lowered, LowerError> {
+        let Quantised { grids, layers } = quantised;
+        lower(&self.graph, &Plan { precision, grids, layers, input: self.input })
+    }
+
+    /// What the analysis of sensitivity works with.
+    #[must_use]
+    pub fn subject<'a>(
+        &'a self,
+        calibration: &'a Calibration,
+        quantised: &'a Quantised,
+        compute: &'a Compute,
+    ) -> Subject<'a> {
+        Subject {
+            graph: &self.graph,
+            grids: &quantised.grids,
+            layers: &quantised.layers,
+            input: self.input,
+            compute,
+            samples: &calibration.samples,
+            exact: &calibration.exact,
         }
-        let moments = moments.into_iter().filter_map(|(node, moments)| Some((node, moments?))).collect();
-        Ok(Measured { inputs: count, seen, moments, ..Measured::default() })
-    }
-
-    /// Takes a value into the moments of every layer that reads it.
-    fn add_moments(
-        &self,
-        moments: &mut BTreeMap<usize, Option<Moments>>,
-        value: ValueId,
-        elements: &[f32],
-        count: usize,
-    ) {
-        let shape = &self.graph.values[value.0].shape;
-        for (index, node) in self.graph.nodes.iter().enumerate().filter(|(_, node)| node.inputs.first() == Some(&value))
-        {
-            let (window, pad_value, depthwise) = match &node.op {
-                Op::Convolution { window, pad_value, .. } => (window, *pad_value, false),
-                Op::DepthwiseConvolution { window, .. } => (window, 0.0, true),
-                _ => continue,
-            };
-            let Some(&[_, _, _, channels]) = shape.get(..) else { continue };
-            let slot = moments.entry(index).or_insert_with(|| Moments::new(window, channels, depthwise));
-            if let Some(moments) = slot {
-                moments.add(elements, shape, window, pad_value, count);
-            }
-        }
-    }
-
-    /// Noise over signal of each node's result in the finished program.
-    fn layer_noise(
-        &self,
-        (network, float): (&mut Network, &Lowered),
-        (quantised, lowered): (&mut Network, &Lowered),
-        samples: &[Sample],
-    ) -> Result<Vec<f64>, ConvertError> {
-        let mut meters = vec![NoiseMeter::default(); self.graph.nodes.len()];
-        // An input at a time and one value per node: the largest network's results are some tens of megabytes.
-        for sample in samples {
-            let mut exact: BTreeMap<program::ValueId, Vec<f32>> = BTreeMap::new();
-            network.observe(sample, &mut |value, elements| {
-                exact.insert(value, elements.to_vec());
-            })?;
-            let mut results: BTreeMap<program::ValueId, Vec<f32>> = BTreeMap::new();
-            quantised.observe(sample, &mut |value, elements| {
-                results.insert(value, elements.to_vec());
-            })?;
-            for (node, meter) in self.graph.nodes.iter().zip(&mut meters) {
-                let made = lowered.quantized.get(&node.output).or_else(|| lowered.floats.get(&node.output));
-                let pair = float
-                    .floats
-                    .get(&node.output)
-                    .and_then(|id| exact.get(id))
-                    .zip(made.and_then(|id| results.get(id)));
-                if let Some((exact, result)) = pair {
-                    meter.add(exact, result.iter().copied());
-                }
-            }
-        }
-        Ok(meters.iter().map(NoiseMeter::noise_to_signal).collect())
-    }
-
-    fn conclude(&self, target: Target, lowered: Lowered, precision: &[Precision], measured: Measured) -> Conversion {
-        let decibels = |noise: f64| Some(-10.0 * noise.log10()).filter(|decibels| decibels.is_finite());
-        let alone = |index| measured.units.iter().find(|unit| unit.node == index).map(|unit| worst(&unit.noise));
-        let layer = |(index, node): (usize, &clawdbot_nn::graph::Node)| LayerReport {
-            name: node.name.clone(),
-            operator: operator_name(&node.op),
-            precision: if has_int8(&self.graph, node) { precision[index] } else { Precision::F16 },
-            multiplications: multiplications(&self.graph, node),
-            alone_snr_db: alone(index).and_then(decibels),
-            result_snr_db: measured.layers.get(index).copied().and_then(decibels),
-            seen: measured.seen.get(&node.output).map(|seen| <[f32; 2]>::from(seen.range())),
-            range: lowered
-                .quantized
-                .get(&node.output)
-                .and_then(|_| measured.grids.get(&node.output))
-                .map(|grid| grid.range().into()),
-        };
-        let counted = |node: &clawdbot_nn::graph::Node| !matches!(node.op, Op::Reshape | Op::Concatenate { .. });
-        let layers = self.graph.nodes.iter().enumerate().filter(|(_, node)| counted(node)).map(layer).collect();
-        let output = |(index, value): (usize, &ValueId)| OutputReport {
-            name: self.graph.values[value.0].name.clone(),
-            snr_db: measured.output_noise.get(index).copied().and_then(decibels),
-        };
-        let report = Report {
-            source: self.origin.source_file.clone(),
-            source_sha256: self.origin.source_sha256.clone(),
-            format: self.format.name().to_owned(),
-            precision: target.name().to_owned(),
-            decisions: self.recipe.decisions.clone(),
-            calibration_inputs: measured.inputs,
-            measured_inputs: measured.samples,
-            outputs: self.graph.outputs.iter().enumerate().map(output).collect(),
-            layers,
-            tensor_bytes: lowered.tensors.values().map(|tensor| tensor.bytes().len()).sum(),
-        };
-        Conversion { lowered, vision: self.recipe.vision.clone(), origin: self.origin.clone(), report }
     }
 }
 
-/// Everything that was measured on the way.
-#[derive(Debug, Default)]
-struct Measured {
-    inputs: usize,
-    samples: usize,
-    grids: BTreeMap<ValueId, ValueGrid>,
-    seen: BTreeMap<ValueId, Observation>,
-    moments: BTreeMap<usize, Moments>,
-    units: Vec<Unit>,
-    output_noise: Vec<f64>,
-    layers: Vec<f64>,
+/// A network's numbers for INT8.
+#[derive(Clone, Debug, Default)]
+pub struct Quantised {
+    /// Of every value.
+    pub grids: BTreeMap<ValueId, ValueGrid>,
+    /// Of every node with weights.
+    pub layers: BTreeMap<usize, QuantizedLayer>,
 }

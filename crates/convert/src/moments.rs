@@ -25,6 +25,7 @@ const MEAN_SHARE: f64 = 0.1;
 /// a depthwise one).
 #[derive(Clone, Debug)]
 pub struct Moments {
+    channels: usize,
     depth: usize,
     groups: usize,
     count: f64,
@@ -51,7 +52,7 @@ impl Moments {
         let taps = window.kernel[0] * window.kernel[1];
         let (depth, groups) = if depthwise { (taps, channels) } else { (taps * channels, 1) };
         let (sums, products) = (vec![0.0; groups * depth], vec![0.0; groups * depth * depth]);
-        (depth <= DEPTH_MAX).then_some(Self { depth, groups, count: 0.0, sums, products })
+        (depth <= DEPTH_MAX).then_some(Self { channels, depth, groups, count: 0.0, sums, products })
     }
 
     /// Takes in input number `index`: NHWC of `shape`, over which `window` slides; cells outside hold `pad_value`.
@@ -98,6 +99,18 @@ impl Moments {
                 }
             }
         }
+    }
+
+    /// As if channel c of the input had been `factor(c)` times what it was; of a convolution.
+    #[must_use]
+    pub fn scaled(&self, factor: impl Fn(usize) -> f32) -> Self {
+        let mut scaled = self.clone();
+        let factors: Vec<f32> = (0..self.depth).map(|k| factor(k % self.channels)).collect();
+        scaled.sums.iter_mut().zip(&factors).for_each(|(sum, factor)| *sum *= factor);
+        for (row, factor) in scaled.products.chunks_exact_mut(self.depth).zip(&factors) {
+            row.iter_mut().zip(&factors).for_each(|(product, other)| *product *= factor * other);
+        }
+        scaled
     }
 
     /// Mean of what weight `k` of `group` is multiplied with.

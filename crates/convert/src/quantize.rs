@@ -4,7 +4,7 @@ mod layers;
 #[cfg(test)]
 mod tests;
 
-pub use layers::{QuantizedLayer, arrangement, quantize_layers};
+pub use layers::{QuantizedLayer, WeightRules, arrangement, quantize_layers};
 
 use crate::moments::Moments;
 
@@ -159,23 +159,27 @@ impl Arrangement {
 /// Quantises `weights` symmetrically, one scale for each of `channels`.
 ///
 /// The scale is the one of least expected error of the layer's sums: an error of weight k counts `importance(k)` times,
-/// the mean square of what that weight is multiplied with. A channel of zeros still has a bias, which is counted in the same
+/// the mean square of what that weight is multiplied with; without `importance` it is the one that the largest weight
+/// needs. A channel of zeros still has a bias, which is counted in the same
 /// steps: it gets the finest scale of the others.
 #[must_use]
 pub fn quantize_weights(
     weights: &[f32],
     channels: usize,
     arrangement: Arrangement,
-    importance: impl Fn(usize, usize) -> f64,
+    importance: Option<&dyn Fn(usize, usize) -> f64>,
 ) -> ChannelWeights {
     let mut steps = vec![0_i8; weights.len()];
     let mut scale = Vec::with_capacity(channels);
     let mut silent = Vec::new();
     for n in 0..channels {
         let places = arrangement.places(n, channels, weights.len());
-        let channel: Vec<(f32, f64)> =
-            places.clone().enumerate().map(|(k, place)| (weights[place], importance(n, k))).collect();
-        let best = best_scale(&channel).unwrap_or_else(|| {
+        let channel: Vec<(f32, f64)> = places
+            .clone()
+            .enumerate()
+            .map(|(k, place)| (weights[place], importance.map_or(1.0, |importance| importance(n, k))))
+            .collect();
+        let best = best_scale(&channel, importance.is_some()).unwrap_or_else(|| {
             silent.push(n);
             SILENT_SCALE
         });
@@ -197,7 +201,7 @@ fn weight_step(weight: f32, scale: f32) -> i8 {
 }
 
 /// The scale of least weighted square error for one channel of (weight, importance); `None` for a channel of zeros.
-fn best_scale(channel: &[(f32, f64)]) -> Option<f32> {
+fn best_scale(channel: &[(f32, f64)], search: bool) -> Option<f32> {
     let largest = channel.iter().fold(0.0_f32, |largest, (weight, _)| largest.max(weight.abs()));
     let whole = largest / 127.0;
     if !whole.is_normal() {
@@ -211,7 +215,7 @@ fn best_scale(channel: &[(f32, f64)]) -> Option<f32> {
         channel.iter().map(of).sum()
     };
     let mut best = (whole, error(whole));
-    for step in 1..CLIP_STEPS {
+    for step in 1..if search { CLIP_STEPS } else { 1 } {
         let scale = (f64::from(whole) * CLIP_STEP.mul_add(-(step as f64), 1.0)) as f32;
         let error = error(scale);
         if scale.is_normal() && error < best.1 {

@@ -12,6 +12,7 @@ use clawdbot_nn::workers::Workers;
 
 use super::*;
 use crate::calibrate::{Observation, choose_grids};
+use crate::draft::Means;
 use crate::fixtures::{data, npz_f32};
 use crate::importers::tflite;
 use crate::network::{Compute, Network, Sample};
@@ -81,8 +82,8 @@ fn int8_programs_are_close_to_pytorch_wherever_the_seams_lie() {
     let graph = simplify(graph);
     let input = Tensor::new(vec![1, 32, 32, 3], Elements::F32(pixels.clone())).unwrap();
     let seen = seen(&graph, &input);
-    let grids = choose_grids(&graph, &seen);
-    let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new());
+    let grids = choose_grids(&graph, &seen, InputForm::Float, Means::ALL.grids);
+    let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new(), Means::ALL.weights);
     for pattern in [0_u32, 0b1010_1010_1010, 0b0101_0101_0101, 0b1100_1100_1100, 0b1110_0111_1110] {
         let half = |index: usize| pattern >> (index % 12) & 1 == 1;
         let choose = |index| if half(index) { Precision::F16 } else { Precision::Int8 };
@@ -102,8 +103,8 @@ fn a_layer_between_integers_and_floats_stays_exact() {
     let graph = simplify(graph);
     let input = Tensor::new(vec![1, 32, 32, 3], Elements::F32(pixels)).unwrap();
     let seen = seen(&graph, &input);
-    let grids = choose_grids(&graph, &seen);
-    let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new());
+    let grids = choose_grids(&graph, &seen, InputForm::Float, Means::ALL.grids);
+    let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new(), Means::ALL.weights);
     let precision = vec![Precision::Int8; graph.nodes.len()];
     let lowered = lower(&graph, &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float }).unwrap();
     // The last layer is read by floats only, so its accumulators are not requantised.

@@ -1,5 +1,6 @@
 //! The weights of a network's INT8 layers, under given grids of what they read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use clawdbot_nn::graph::{Graph, Op, ValueId};
@@ -22,6 +23,15 @@ pub struct QuantizedLayer {
     pub bias: Vec<f64>,
 }
 
+/// How weights are rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct WeightRules {
+    /// Whether scales are searched that clip the largest weights for the sake of the others.
+    pub search: bool,
+    /// Whether each weight takes back what rounding the others did.
+    pub compensate: bool,
+}
+
 /// How a layer's weights stand; `None` for a node without weights.
 #[must_use]
 pub const fn arrangement(op: &Op) -> Option<Arrangement> {
@@ -41,6 +51,7 @@ pub fn quantize_layers(
     grids: &BTreeMap<ValueId, ValueGrid>,
     seen: &BTreeMap<ValueId, Observation>,
     moments: &BTreeMap<usize, Moments>,
+    rules: WeightRules,
 ) -> BTreeMap<usize, QuantizedLayer> {
     let mut layers = BTreeMap::new();
     for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| has_int8(graph, node)) {
@@ -48,7 +59,7 @@ pub fn quantize_layers(
         let constants = [1, 2].map(|input| graph.constant_f32(node.inputs[input]));
         let [Some(weights), Some(bias)] = constants else { continue };
         let Some(grid) = grids.get(&node.inputs[0]) else { continue };
-        let subject = Subject { weights, bias, arrangement, grid };
+        let subject = Subject { weights, bias, arrangement, grid, rules };
         layers.insert(index, subject.quantize(seen.get(&node.inputs[0]), moments.get(&index)));
     }
     layers
@@ -61,39 +72,69 @@ struct Subject<'a> {
     arrangement: Arrangement,
     /// Of the input.
     grid: &'a ValueGrid,
+    rules: WeightRules,
 }
 
 impl Subject<'_> {
     fn quantize(&self, seen: Option<&Observation>, moments: Option<&Moments>) -> QuantizedLayer {
         let channels = self.bias.len();
         let importance = |n: usize, k: usize| {
-            seen.map_or(1.0, |seen| seen.mean_square(self.arrangement.channel(n, k, seen.channels.len())).max(1e-12))
+            seen.map_or(1.0, |seen| {
+                let c = self.arrangement.channel(n, k, seen.channels.len());
+                (seen.mean_square(c) / f64::from(self.share(c)).powi(2)).max(1e-12)
+            })
         };
-        let mut made = quantize_weights(self.weights, channels, self.arrangement, importance);
-        if let Some(moments) = moments {
-            made.compensate(self.weights, self.arrangement, moments);
+        let weights = self.absorbed();
+        let mut made = quantize_weights(&weights, channels, self.arrangement, self.rules.search.then_some(&importance));
+        if let Some(moments) = moments.filter(|_| self.rules.compensate) {
+            let scaled = self.divided().then(|| moments.scaled(|channel| 1.0 / self.share(channel)));
+            made.compensate(&weights, self.arrangement, scaled.as_ref().unwrap_or(moments));
         }
-        let step = (0..channels).map(|n| self.fit_bias(n, &mut made)).collect();
+        let step = (0..channels).map(|n| self.fit_bias(n, &weights, &mut made)).collect();
         let bias = self.bias.iter().zip(&made.shift).map(|(&bias, shift)| f64::from(bias) - shift).collect();
         QuantizedLayer { steps: made.steps, step, bias }
     }
 
-    /// The step of output channel `n`'s sum; made coarser, with its weights, if the bias would not fit 32 bits otherwise.
-    fn fit_bias(&self, n: usize, made: &mut ChannelWeights) -> f64 {
-        let input = match self.arrangement {
-            Arrangement::ChannelFirst => self.grid.scale(0),
+    /// Whether the weights of an output channel meet unlike scales.
+    fn divided(&self) -> bool {
+        self.arrangement == Arrangement::ChannelFirst && self.grid.scales.len() > 1
+    }
+
+    /// The input scale that goes into the step of the sum.
+    fn input_scale(&self, n: usize) -> f32 {
+        match self.arrangement {
+            Arrangement::ChannelFirst => self.grid.scales.iter().copied().fold(0.0, f32::max),
             Arrangement::ChannelLast => self.grid.scale(n),
-        };
-        let step = f64::from(input) * f64::from(made.scale[n]);
+        }
+    }
+
+    /// The scale of input channel `c` over [`Self::input_scale`]: what the weights take up.
+    fn share(&self, c: usize) -> f32 {
+        if self.divided() { self.grid.scale(c) / self.input_scale(0) } else { 1.0 }
+    }
+
+    /// The weights with the input's scales in them.
+    fn absorbed(&self) -> Cow<'_, [f32]> {
+        if !self.divided() {
+            return Cow::Borrowed(self.weights);
+        }
+        let channels = self.grid.scales.len();
+        self.weights.iter().enumerate().map(|(place, weight)| weight * self.share(place % channels)).collect()
+    }
+
+    /// The step of output channel `n`'s sum; made coarser, with its weights, if the bias would not fit 32 bits otherwise.
+    fn fit_bias(&self, n: usize, weights: &[f32], made: &mut ChannelWeights) -> f64 {
+        let input = f64::from(self.input_scale(n));
+        let step = input * f64::from(made.scale[n]);
         let needed = f64::from(self.bias[n].abs()) / BIAS_STEPS_MAX;
         if needed <= step {
             return step;
         }
-        let scale = (needed / f64::from(input) * 1.001) as f32;
-        for place in self.arrangement.places(n, self.bias.len(), self.weights.len()) {
-            made.steps[place] = weight_step(self.weights[place], scale);
+        let scale = (needed / input * 1.001) as f32;
+        for place in self.arrangement.places(n, self.bias.len(), weights.len()) {
+            made.steps[place] = weight_step(weights[place], scale);
         }
         made.shift[n] = 0.0;
-        f64::from(input) * f64::from(scale)
+        input * f64::from(scale)
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn plain(weights: &[f32], channels: usize, arrangement: Arrangement) -> ChannelWeights {
-    quantize_weights(weights, channels, arrangement, |_, _| 1.0)
+    quantize_weights(weights, channels, arrangement, Some(&|_, _| 1.0))
 }
 
 #[test]
@@ -67,6 +67,6 @@ fn the_scale_follows_what_weights_are_multiplied_with() {
     let mut weights = vec![0.011; 64];
     weights[0] = 1.0;
     let even = plain(&weights, 1, Arrangement::ChannelFirst);
-    let idle = quantize_weights(&weights, 1, Arrangement::ChannelFirst, |_, k| if k == 0 { 1e-9 } else { 1.0 });
+    let idle = quantize_weights(&weights, 1, Arrangement::ChannelFirst, Some(&|_, k| if k == 0 { 1e-9 } else { 1.0 }));
     assert!(idle.scale[0] < even.scale[0]);
 }
