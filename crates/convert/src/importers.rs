@@ -4,6 +4,7 @@
 //! Another format is a module here, a variant of [`Format`] with the mark by which its files are known, and an arm in
 //! [`import`].
 
+pub mod onnx;
 pub mod tflite;
 
 use std::path::Path;
@@ -13,18 +14,21 @@ use clawdbot_nn::graph::{Graph, ValueId};
 /// A file format that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// ONNX.
+    Onnx,
     /// TensorFlow Lite flatbuffers.
     Tflite,
 }
 
 impl Format {
     /// Every format, in the order in which marks are tried.
-    pub const ALL: [Self; 1] = [Self::Tflite];
+    pub const ALL: [Self; 2] = [Self::Tflite, Self::Onnx];
 
     /// For messages and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Onnx => "ONNX",
             Self::Tflite => "TensorFlow Lite",
         }
     }
@@ -33,6 +37,7 @@ impl Format {
     #[must_use]
     pub fn recognises(self, bytes: &[u8]) -> bool {
         match self {
+            Self::Onnx => onnx::recognises(bytes),
             Self::Tflite => bytes.get(4..8) == Some(b"TFL3"),
         }
     }
@@ -47,6 +52,9 @@ pub enum ImportError {
         /// Its first bytes, printable ones as they are.
         start: String,
     },
+    /// ONNX.
+    #[error(transparent)]
+    Onnx(#[from] onnx::OnnxError),
     /// TensorFlow Lite.
     #[error(transparent)]
     Tflite(#[from] tflite::TfliteError),
@@ -123,6 +131,10 @@ pub fn import(source: Source<'_>) -> Result<Imported, ImportError> {
     let Source { bytes, .. } = source;
     let format = Format::ALL.into_iter().find(|format| format.recognises(bytes));
     match format {
+        Some(format @ Format::Onnx) => {
+            let (graph, licence) = onnx::import(source)?;
+            Ok(Imported { format, graph, detection: None, licence, unread: None })
+        }
         Some(format @ Format::Tflite) => {
             let tflite::Imported { graph, detection, licence, unread } = tflite::read(bytes)?;
             Ok(Imported { format, graph, detection, licence, unread: unread.map(ImportError::from) })

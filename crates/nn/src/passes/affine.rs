@@ -11,8 +11,8 @@ struct Affine {
     activation: Activation,
 }
 
-/// Folds each [`Op::Multiply`] by a constant, and each depthwise convolution of one cell, into the convolution before it,
-/// where nothing else reads that and it has no activation and no residual.
+/// Folds each [`Op::Multiply`] by a constant, [`Op::Add`] of one, and each depthwise convolution of one cell, into the
+/// convolution before it, where nothing else reads that and it has no activation and no residual.
 #[must_use]
 pub fn fold_affine(mut graph: Graph) -> Graph {
     let mut at = 0;
@@ -44,13 +44,14 @@ fn fold(graph: &mut Graph, at: usize) -> Option<()> {
     let new_bias = old_bias.iter().enumerate().map(|(channel, bias)| bias * factor(channel) + affine.offsets[channel]);
     let new_bias = Tensor::new(vec![channels], Elements::F32(new_bias.collect())).ok()?;
     let old = graph.constants.get(&weights)?;
+    let is_offset = affine.factors.iter().all(|factor| factor.to_bits() == 1.0_f32.to_bits());
     let depth = if dense { old.as_f32()?.len().checked_div(channels)? } else { 1 };
     let scaled = old.as_f32()?.iter().enumerate().map(|(at, weight)| weight * factor(at / depth.max(1) % channels));
     let new_weights = Tensor::new(old.shape().to_vec(), Elements::F32(scaled.collect())).ok()?;
 
     // New constants: others may share the old ones.
     let name = graph.nodes[producer].name.clone();
-    let weights = graph.add_constant(format!("{name}/folded_weights"), new_weights);
+    let weights = if is_offset { weights } else { graph.add_constant(format!("{name}/folded_weights"), new_weights) };
     let bias = graph.add_constant(format!("{name}/folded_bias"), new_bias);
     let folded = &mut graph.nodes[producer];
     folded.inputs[1] = weights;
@@ -72,6 +73,10 @@ fn affine(graph: &Graph, at: usize, channels: usize) -> Option<Affine> {
     match &node.op {
         Op::Multiply if fits || factors.len() == 1 => {
             Some(Affine { factors, offsets: vec![0.0; channels], activation: Activation::None })
+        }
+        Op::Add { activation } if fits || factors.len() == 1 => {
+            let offsets = factors.iter().copied().cycle().take(channels).collect();
+            Some(Affine { factors: vec![1.0], offsets, activation: *activation })
         }
         Op::DepthwiseConvolution { window, activation } if *window == CELL && fits => {
             let offsets = constant(node.inputs.get(2))?.to_vec();

@@ -163,6 +163,20 @@ fn factors_and_offsets_go_into_the_convolution() {
 }
 
 #[test]
+fn an_offset_leaves_the_weights_and_their_steps_alone() {
+    for count in [1, 6] {
+        let mut builder = Builder::new();
+        let a = builder.convolution(ValueId(0), 6, NONE);
+        let offsets = builder.constant(&[count]);
+        let b = builder.node(Op::Add { activation: Activation::Relu }, vec![a, offsets], &[1, 5, 4, 6]);
+        let graph = builder.graph(&[b]);
+        let weights = graph.nodes[0].inputs[1];
+        assert_eq!(fold_affine(graph.clone()).nodes[0].inputs[1], weights);
+        check(fold_affine, graph, &["convolution"]);
+    }
+}
+
+#[test]
 fn factors_stay_behind_an_activation_a_second_reader_and_a_window() {
     let mut builder = Builder::new();
     let a = builder.convolution(ValueId(0), 4, Activation::Relu);
