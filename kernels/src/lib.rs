@@ -36,6 +36,8 @@ pub mod float16;
 pub mod gemm;
 pub mod geometry;
 pub mod isa;
+#[cfg(target_arch = "x86_64")]
+mod lines;
 pub mod max_pool;
 pub mod multiply;
 pub mod name;

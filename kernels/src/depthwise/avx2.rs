@@ -9,11 +9,14 @@ use std::arch::x86_64::{
     _mm256_madd_epi16, _mm256_setzero_si256,
 };
 
-use super::lines::{BLOCK, COLUMNS, Picture, strips, walk};
 use super::{Depthwise, Task, scalar};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::Block;
+use crate::lines::{COLUMNS, Picture, strips, walk};
 use crate::x86::{load_16, load_32, load_i32x8, store_32};
+
+/// Channels of a block.
+pub(super) const BLOCK: usize = 16;
 
 /// Pixels of a tile.
 const TILE: usize = 4;
@@ -49,20 +52,20 @@ pub(super) fn run(task: Task<'_>) {
 #[target_feature(enable = "avx2")]
 fn windows<const K: usize, const L: usize, const G: usize, const S: usize>(task: Task<'_>) {
     let padding = [task.depthwise.pad_value; BLOCK];
-    let picture = Picture::new(&task, &padding);
-    let Task { geometry, rows, depthwise, requantize, output, output_stride, .. } = task;
+    let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
+    let picture = Picture { geometry, input, padding: &padding };
     let width = geometry.output_width;
     let mut output = Output::I8 { data: output, stride: output_stride, requantize };
     let mut columns = [[[0; 32]; COLUMNS]; REGISTERS];
-    walk(geometry, &rows, |index, group| {
+    walk::<i8, BLOCK>(geometry, &rows, |channel, group| {
         let weights = [
-            arrange::<K, G>(depthwise, index, geometry.channels, 0),
-            arrange::<K, G>(depthwise, index, geometry.channels, S % 2),
+            arrange::<K, G>(depthwise, channel, geometry.channels, 0),
+            arrange::<K, G>(depthwise, channel, geometry.channels, S % 2),
         ];
-        let (biases, _) = depthwise.bias[index * BLOCK..].as_chunks::<8>();
+        let (biases, _) = depthwise.bias[channel..].as_chunks::<8>();
         let start = [load_i32x8(&biases[0]), load_i32x8(&biases[1])];
-        let finish = Block::<2>::new(&output, index * BLOCK, geometry.channels);
-        strips(geometry, &rows, index, (group, HEIGHT), |strip| {
+        let finish = Block::<2>::new(&output, channel, geometry.channels);
+        strips(geometry, &rows, channel, (group, HEIGHT), |strip| {
             picture.columns::<K, L>(strip, |column, cells| interleave(cells, column, &mut columns));
             for (row, weights) in weights.iter().enumerate().take(strip.rows) {
                 let columns = &columns[row * S / 2 * 2..];
@@ -85,11 +88,11 @@ fn windows<const K: usize, const L: usize, const G: usize, const S: usize>(task:
 #[target_feature(enable = "avx2")]
 fn arrange<const K: usize, const G: usize>(
     depthwise: &Depthwise<'_>,
-    index: usize,
+    channel: usize,
     channels: usize,
     skip: usize,
 ) -> Weights<K, G> {
-    let (taps, blocks) = (depthwise.weights.as_chunks::<BLOCK>().0, channels / BLOCK);
+    let (taps, blocks, index) = (depthwise.weights.as_chunks::<BLOCK>().0, channels / BLOCK, channel / BLOCK);
     let mut weights = [[[_mm256_setzero_si256(); K]; 2]; G];
     for (pair, weights) in weights.iter_mut().enumerate() {
         for column in 0..K {

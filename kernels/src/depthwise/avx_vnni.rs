@@ -10,10 +10,11 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_sub_epi32,
 };
 
-use super::lines::{BLOCK, COLUMNS, Picture, strips, walk};
+use super::avx2::BLOCK;
 use super::{Depthwise, Task, avx2};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::Block;
+use crate::lines::{COLUMNS, Picture, strips, walk};
 use crate::x86::{load_16, load_32, load_i32x8, store_32};
 
 /// Pixels of a tile.
@@ -47,19 +48,19 @@ pub(super) fn run(task: Task<'_>) {
 #[target_feature(enable = "avx2,avxvnni")]
 fn windows<const K: usize, const L: usize, const G: usize, const S: usize, const H: usize>(task: Task<'_>) {
     let padding = [task.depthwise.pad_value; BLOCK];
-    let picture = Picture::new(&task, &padding);
-    let Task { geometry, rows, depthwise, requantize, output, output_stride, .. } = task;
+    let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
+    let picture = Picture { geometry, input, padding: &padding };
     let width = geometry.output_width;
     let mut output = Output::I8 { data: output, stride: output_stride, requantize };
     let mut columns = [[[0; 32]; COLUMNS]; REGISTERS];
-    walk(geometry, &rows, |index, group| {
+    walk::<i8, BLOCK>(geometry, &rows, |channel, group| {
         let weights = [
-            arrange::<K, G>(depthwise, index, geometry.channels, 0),
-            arrange::<K, G>(depthwise, index, geometry.channels, S),
+            arrange::<K, G>(depthwise, channel, geometry.channels, 0),
+            arrange::<K, G>(depthwise, channel, geometry.channels, S),
         ];
-        let start = start(depthwise, index, &weights[0]);
-        let finish = Block::<2>::new(&output, index * BLOCK, geometry.channels);
-        strips(geometry, &rows, index, (group, H), |strip| {
+        let start = start(depthwise, channel, &weights[0]);
+        let finish = Block::<2>::new(&output, channel, geometry.channels);
+        strips(geometry, &rows, channel, (group, H), |strip| {
             picture.columns::<K, L>(strip, |column, cells| interleave(cells, column, &mut columns));
             for (row, weights) in weights.iter().enumerate().take(strip.rows) {
                 for x in (0..strip.pixels).step_by(TILE) {
@@ -81,11 +82,11 @@ fn windows<const K: usize, const L: usize, const G: usize, const S: usize, const
 #[target_feature(enable = "avx2")]
 fn arrange<const K: usize, const G: usize>(
     depthwise: &Depthwise<'_>,
-    index: usize,
+    channel: usize,
     channels: usize,
     skip: usize,
 ) -> Weights<K, G> {
-    let (taps, blocks) = (depthwise.weights.as_chunks::<BLOCK>().0, channels / BLOCK);
+    let (taps, blocks, index) = (depthwise.weights.as_chunks::<BLOCK>().0, channels / BLOCK, channel / BLOCK);
     let mut weights = [[[_mm256_setzero_si256(); K]; 2]; G];
     for (four, weights) in weights.iter_mut().enumerate() {
         for column in 0..K {
@@ -109,10 +110,10 @@ fn arrange<const K: usize, const G: usize>(
 #[target_feature(enable = "avx2,avxvnni")]
 fn start<const K: usize, const G: usize>(
     depthwise: &Depthwise<'_>,
-    index: usize,
+    channel: usize,
     weights: &Weights<K, G>,
 ) -> [__m256i; 2] {
-    let (biases, _) = depthwise.bias[index * BLOCK..].as_chunks::<8>();
+    let (biases, _) = depthwise.bias[channel..].as_chunks::<8>();
     let mut start = [load_i32x8(&biases[0]), load_i32x8(&biases[1])];
     for (half, start) in start.iter_mut().enumerate() {
         let mut surplus = _mm256_setzero_si256();

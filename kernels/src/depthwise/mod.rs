@@ -20,8 +20,6 @@ use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx_vnni;
-#[cfg(target_arch = "x86_64")]
-mod lines;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod pack;
