@@ -44,7 +44,11 @@ impl<'a, T> Band<'a, T> {
     /// The groups of the rows `row..row + R` of the band.
     #[inline(always)]
     pub(crate) fn tile<const R: usize>(&self, row: usize) -> [&'a [T]; R] {
-        std::array::from_fn(|index| &self.groups[(row + index) * self.steps..][..self.steps])
+        let mut tile: [&[T]; R] = [&[]; R];
+        for (index, slice) in tile.iter_mut().enumerate() {
+            *slice = &self.groups[(row + index) * self.steps..][..self.steps];
+        }
+        tile
     }
 }
 
@@ -182,9 +186,21 @@ pub(crate) const fn tile_rows(rest: usize, full: usize) -> usize {
     }
 }
 
-/// The first `length` elements of each slice. Not a function with target features, because closures in such are not
-/// inlined into those of `core`.
+/// The first `length` elements of each slice. A loop, because closures in functions with target features are not inlined
+/// into those of `core`.
 #[inline(always)]
-pub(crate) fn cut<T, const R: usize>(slices: [&[T]; R], length: usize) -> [&[T]; R] {
-    std::array::from_fn(|index| &slices[index][..length])
+pub(crate) fn cut<T, const R: usize>(mut slices: [&[T]; R], length: usize) -> [&[T]; R] {
+    for slice in &mut slices {
+        *slice = &slice[..length];
+    }
+    slices
+}
+
+/// `length` elements of each slice from `start` on; see [`cut`].
+#[inline(always)]
+pub(crate) fn part<T, const R: usize>(mut slices: [&[T]; R], start: usize, length: usize) -> [&[T]; R] {
+    for slice in &mut slices {
+        *slice = &slice[start..][..length];
+    }
+    slices
 }

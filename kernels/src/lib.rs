@@ -41,6 +41,8 @@ mod lines;
 pub mod max_pool;
 pub mod multiply;
 pub mod name;
+#[cfg(target_arch = "x86_64")]
+mod narrow;
 pub mod pool;
 pub mod quantize;
 pub mod resample;

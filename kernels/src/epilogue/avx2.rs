@@ -15,7 +15,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Activation, Grid, Output, Requantize, Residual};
-use crate::x86::{load_8, load_f32x8, store_8, store_16, store_32, store_f32x8};
+use crate::x86::{load_8, load_32, load_f32x8, store_8, store_16, store_32, store_f32x8};
 use bump::Bump;
 
 mod bump;
@@ -193,55 +193,83 @@ impl<'a, const B: usize> Block<'a, B> {
                     }
                 }
             }
-            (_, output) => self.store_other(sums, row, output),
+            (Finish::Bump(bump), Output::I8 { data, stride, .. }) => self.store_bump(bump, sums, row, data, *stride),
+            (Finish::Other(clamp, requantize), Output::I8 { data, stride, .. }) => {
+                self.store_other(clamp, requantize, sums, row, data, *stride);
+            }
+            (Finish::F32 { low, high }, Output::F32 { data, stride, .. }) => {
+                self.store_floats([*low, *high], sums, row, data, *stride);
+            }
+            _ => unreachable!("a block is made for the output that it stores to"),
         }
     }
 
-    /// Everything but the plain clamp of whole blocks. A function of its own, so that the plain case is short enough to
-    /// stand in each kernel's loop.
+    /// With [`Activation::Bump`]. This and what follows are functions of their own, so that the plain case is short enough
+    /// to stand in each kernel's loop.
     #[inline(never)]
     #[target_feature(enable = "avx2")]
-    fn store_other(&self, sums: &[[__m256i; B]], row: usize, output: &mut Output<'_>) {
-        match output {
-            Output::I8 { data, stride, .. } => {
-                for (pair, sums) in sums.chunks(2).enumerate() {
-                    let row = row + 2 * pair;
-                    let mut results = [0; 32];
-                    store_32(&mut results, self.bytes(sums, row));
-                    if let Finish::Other(_, Requantize { activation: Activation::Table(table), .. }) = &self.finish {
-                        look_up(table, &mut results);
-                    }
-                    for (index, results) in results.as_chunks::<16>().0.iter().take(sums.len()).enumerate() {
-                        let target = &mut data[(row + index) * *stride + self.n..];
-                        match target.first_chunk_mut::<16>() {
-                            Some(target) if self.count == 16 => *target = *results,
-                            _ => target[..self.count].copy_from_slice(&results[..self.count]),
-                        }
-                    }
-                }
+    fn store_bump(&self, bump: &Bump, sums: &[[__m256i; B]], row: usize, data: &mut [i8], stride: usize) {
+        for (pair, sums) in sums.chunks(2).enumerate() {
+            let second = sums.len() - 1;
+            let bytes = bump.bytes(self.scaled(sums[0]), self.scaled(sums[second]));
+            self.store_pair(bytes, second, &mut data[(row + 2 * pair) * stride + self.n..], stride);
+        }
+    }
+
+    /// With a residual, a slope, a table, or channels that are no whole block.
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn store_other(
+        &self,
+        clamp: &Clamp,
+        requantize: &Requantize<'_>,
+        sums: &[[__m256i; B]],
+        row: usize,
+        data: &mut [i8],
+        stride: usize,
+    ) {
+        for (pair, sums) in sums.chunks(2).enumerate() {
+            let (row, second) = (row + 2 * pair, sums.len() - 1);
+            let first = self.adjusted(self.scaled(sums[0]), requantize, row);
+            let mut bytes = clamp.bytes(first, self.adjusted(self.scaled(sums[second]), requantize, row + second));
+            if let Activation::Table(table) = requantize.activation {
+                let mut results = [0; 32];
+                store_32(&mut results, bytes);
+                look_up(table, &mut results);
+                bytes = load_32(&results);
             }
-            Output::F32 { data, stride, .. } => {
-                for (index, &sums) in sums.iter().enumerate() {
-                    self.store_floats(sums, &mut data[(row + index) * *stride + self.n..]);
-                }
+            self.store_pair(bytes, second, &mut data[row * stride + self.n..], stride);
+        }
+    }
+
+    /// Stores one row of sixteen bytes, and with `second` = 1 the one below it.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn store_pair(&self, bytes: __m256i, second: usize, target: &mut [i8], stride: usize) {
+        if self.count == 8 * B {
+            store_whole::<B>(_mm256_castsi256_si128(bytes), target);
+            if second == 1 {
+                store_whole::<B>(_mm256_extracti128_si256::<1>(bytes), &mut target[stride..]);
+            }
+        } else {
+            let mut results = [0; 32];
+            store_32(&mut results, bytes);
+            for (row, results) in results.as_chunks::<16>().0.iter().take(1 + second).enumerate() {
+                target[row * stride..][..self.count].copy_from_slice(&results[..self.count]);
             }
         }
     }
 
-    /// q of one or two rows before a table.
-    #[inline]
+    #[inline(never)]
     #[target_feature(enable = "avx2")]
-    fn bytes(&self, sums: &[[__m256i; B]], row: usize) -> __m256i {
-        let second = sums.len() - 1;
-        let values = [self.scaled(sums[0]), self.scaled(sums[second])];
-        match &self.finish {
-            Finish::Other(clamp, requantize) => {
-                let first = self.adjusted(values[0], requantize, row);
-                clamp.bytes(first, self.adjusted(values[1], requantize, row + second))
+    fn store_floats(&self, [low, high]: [f32; 2], sums: &[[__m256i; B]], row: usize, data: &mut [f32], stride: usize) {
+        for (index, &sums) in sums.iter().enumerate() {
+            let mut results = [[0.0; 8]; B];
+            for (results, value) in results.iter_mut().zip(self.scaled(sums)) {
+                store_f32x8(results, _mm256_min_ps(_mm256_max_ps(value, _mm256_set1_ps(low)), _mm256_set1_ps(high)));
             }
-            Finish::Plain(clamp) => clamp.bytes(values[0], values[1]),
-            Finish::Bump(bump) => bump.bytes(values[0], values[1]),
-            Finish::F32 { .. } => unreachable!("a block is made for the output that it stores to"),
+            let target = &mut data[(row + index) * stride + self.n..];
+            target[..self.count].copy_from_slice(&results.as_flattened()[..self.count]);
         }
     }
 
@@ -279,19 +307,6 @@ impl<'a, const B: usize> Block<'a, B> {
             *addend = _mm256_mul_ps(centred(bytes, zero_point), scale);
         }
         addends
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn store_floats(&self, sums: [__m256i; B], target: &mut [f32]) {
-        let Finish::F32 { low, high } = self.finish else {
-            unreachable!("a block is made for the output that it stores to")
-        };
-        let mut results = [[0.0; 8]; B];
-        for (results, value) in results.iter_mut().zip(self.scaled(sums)) {
-            store_f32x8(results, _mm256_min_ps(_mm256_max_ps(value, _mm256_set1_ps(low)), _mm256_set1_ps(high)));
-        }
-        target[..self.count].copy_from_slice(&results.as_flattened()[..self.count]);
     }
 
     /// f32(acc) * scale.

@@ -14,9 +14,10 @@ use std::arch::x86_64::{
 };
 
 use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, part, short, tile_rows};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::Block;
+use crate::narrow;
 use crate::x86::{load_16, load_32, load_i32x8, store_8, store_16};
 
 /// Rows of a tile.
@@ -62,13 +63,26 @@ fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, out
     });
 }
 
+/// The windows over a picture of four channels by all output channels.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn sweep_narrow(windows: &narrow::Windows<'_>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
+    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
+    narrow::sweep::<Group>(&mut narrow::lines([0; 8]), windows, gemm.n, convert, |strip, n| {
+        if gemm.n - n > 8 {
+            panel_narrow::<2>(strip, gemm, n, output);
+        } else {
+            panel_narrow::<1>(strip, gemm, n, output);
+        }
+    });
+}
+
 /// Puts each four elements and their magnitudes side by side.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn convert(elements: &[i8], groups: &mut [Group]) {
-    let (fours, _) = elements.as_chunks::<4>();
-    let groups = &mut groups[..fours.len()];
-    let ((sixteens, _), (quads, rest)) = (elements.as_chunks::<16>(), groups.as_chunks_mut::<4>());
+    let (sixteens, rest) = elements.as_chunks::<16>();
+    let (quads, groups) = groups[..elements.len() / 4].as_chunks_mut::<4>();
     for (sixteen, quad) in sixteens.iter().zip(quads) {
         let values = load_16(sixteen);
         let magnitudes = _mm_abs_epi8(values);
@@ -76,21 +90,28 @@ fn convert(elements: &[i8], groups: &mut [Group]) {
         store_16(&mut halves[0], _mm_unpacklo_epi32(values, magnitudes));
         store_16(&mut halves[1], _mm_unpackhi_epi32(values, magnitudes));
     }
-    for (four, group) in fours[sixteens.len() * 4..].iter().zip(rest) {
+    for (four, group) in rest.as_chunks::<4>().0.iter().zip(groups) {
         let values = _mm_cvtsi32_si128(i32::from_ne_bytes(four.map(i8::cast_unsigned)));
         store_8(group, _mm_unpacklo_epi32(values, _mm_abs_epi8(values)));
     }
+}
+
+/// What the sums of B x 8 output channels from `n` on start with.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn start<const B: usize>(gemm: &Gemm<'_>, n: usize) -> [__m256i; B] {
+    let mut start = [_mm256_setzero_si256(); B];
+    for (start, bias) in start.iter_mut().zip(gemm.bias[n..].as_chunks::<8>().0) {
+        *start = load_i32x8(bias);
+    }
+    start
 }
 
 /// The rows of a band by B x 8 output channels from `n` on.
 #[inline(never)]
 #[target_feature(enable = "avx2")]
 fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
-    let weights = gemm.blocks(n);
-    let mut start = [_mm256_setzero_si256(); B];
-    for (start, bias) in start.iter_mut().zip(gemm.bias[n..].as_chunks::<8>().0) {
-        *start = load_i32x8(bias);
-    }
+    let (weights, start) = (gemm.blocks(n), start(gemm, n));
     let block = Block::<B>::new(output, n, gemm.n);
     let mut row = 0;
     while row < band.rows {
@@ -106,6 +127,43 @@ fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, outpu
     }
 }
 
+/// The pixels of a strip by B x 8 output channels from `n` on.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn panel_narrow<const B: usize>(strip: &narrow::Strip<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
+    let (weights, start) = (gemm.blocks(n), start(gemm, n));
+    let block = Block::<B>::new(output, n, gemm.n);
+    let mut x = 0;
+    while x < strip.pixels {
+        let pixels = tile_rows(strip.pixels - x, ROWS);
+        let at = strip.first + x;
+        match pixels {
+            1 => block.store(&window::<1, B>(strip, x, weights, start), at, output),
+            2 => block.store(&window::<2, B>(strip, x, weights, start), at, output),
+            3 => block.store(&window::<3, B>(strip, x, weights, start), at, output),
+            _ => block.store(&window::<ROWS, B>(strip, x, weights, start), at, output),
+        }
+        x += pixels;
+    }
+}
+
+/// The sums of the windows of R pixels by B x 8 output channels.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn window<const R: usize, const B: usize>(
+    strip: &narrow::Strip<'_, Group>,
+    x: usize,
+    weights: [&[[i8; 32]]; B],
+    start: [__m256i; B],
+) -> [[__m256i; B]; R] {
+    let mut sums = [start; R];
+    let [height, width] = strip.window();
+    for line in 0..height {
+        accumulate(&mut sums, strip.cells::<R>(line, x), part(weights, line * width, width));
+    }
+    sums
+}
+
 /// The sums of R rows by B x 8 output channels.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -115,6 +173,18 @@ fn tile<const R: usize, const B: usize>(
     start: [__m256i; B],
 ) -> [[__m256i; B]; R] {
     let mut sums = [start; R];
+    accumulate(&mut sums, rows, weights);
+    sums
+}
+
+/// Adds the products of R rows by B x 8 output channels.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn accumulate<const R: usize, const B: usize>(
+    sums: &mut [[__m256i; B]; R],
+    rows: [&[Group]; R],
+    weights: [&[[i8; 32]]; B],
+) {
     let ones = _mm256_set1_epi16(1);
     let steps = weights[0].len();
     let (rows, weights) = (cut(rows, steps), cut(weights, steps));
@@ -134,5 +204,4 @@ fn tile<const R: usize, const B: usize>(
             }
         }
     }
-    sums
 }

@@ -10,9 +10,10 @@ use std::arch::x86_64::{
 
 use super::avx2::K_MAX;
 use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, part, short, tile_rows};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::Block;
+use crate::narrow;
 use crate::x86::{load_16, load_32, load_i32x8, store_16};
 
 /// Rows of a tile.
@@ -55,6 +56,20 @@ fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, out
     });
 }
 
+/// The windows over a picture of four channels by all output channels.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+pub(crate) fn sweep_narrow(windows: &narrow::Windows<'_>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
+    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
+    narrow::sweep::<Group>(&mut narrow::lines([0; 4]), windows, gemm.n, convert, |strip, n| {
+        if gemm.n - n > 8 {
+            panel_narrow::<2>(strip, gemm, n, output);
+        } else {
+            panel_narrow::<1>(strip, gemm, n, output);
+        }
+    });
+}
+
 /// Adds 128 to each element.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -69,16 +84,23 @@ fn convert(elements: &[i8], groups: &mut [Group]) {
     }
 }
 
-/// The rows of a band by B x 8 output channels from `n` on.
-#[inline(never)]
-#[target_feature(enable = "avx2,avxvnni")]
-fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
-    let weights = gemm.blocks(n);
+/// What the sums of B x 8 output channels from `n` on start with.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn start<const B: usize>(gemm: &Gemm<'_>, n: usize) -> [__m256i; B] {
     let mut start = [_mm256_setzero_si256(); B];
     let sums = gemm.column_sums[n..].as_chunks::<8>().0;
     for ((start, bias), sums) in start.iter_mut().zip(gemm.bias[n..].as_chunks::<8>().0).zip(sums) {
         *start = _mm256_sub_epi32(load_i32x8(bias), _mm256_slli_epi32::<7>(load_i32x8(sums)));
     }
+    start
+}
+
+/// The rows of a band by B x 8 output channels from `n` on.
+#[inline(never)]
+#[target_feature(enable = "avx2,avxvnni")]
+fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
+    let (weights, start) = (gemm.blocks(n), start(gemm, n));
     let block = Block::<B>::new(output, n, gemm.n);
     let mut row = 0;
     while row < band.rows {
@@ -96,6 +118,45 @@ fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, outpu
     }
 }
 
+/// The pixels of a strip by B x 8 output channels from `n` on.
+#[inline(never)]
+#[target_feature(enable = "avx2,avxvnni")]
+fn panel_narrow<const B: usize>(strip: &narrow::Strip<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
+    let (weights, start) = (gemm.blocks(n), start(gemm, n));
+    let block = Block::<B>::new(output, n, gemm.n);
+    let mut x = 0;
+    while x < strip.pixels {
+        let pixels = tile_rows(strip.pixels - x, ROWS);
+        let at = strip.first + x;
+        match pixels {
+            1 => block.store(&window::<1, B>(strip, x, weights, start), at, output),
+            2 => block.store(&window::<2, B>(strip, x, weights, start), at, output),
+            3 => block.store(&window::<3, B>(strip, x, weights, start), at, output),
+            4 => block.store(&window::<4, B>(strip, x, weights, start), at, output),
+            5 => block.store(&window::<5, B>(strip, x, weights, start), at, output),
+            _ => block.store(&window::<ROWS, B>(strip, x, weights, start), at, output),
+        }
+        x += pixels;
+    }
+}
+
+/// The sums of the windows of R pixels by B x 8 output channels.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn window<const R: usize, const B: usize>(
+    strip: &narrow::Strip<'_, Group>,
+    x: usize,
+    weights: [&[[i8; 32]]; B],
+    start: [__m256i; B],
+) -> [[__m256i; B]; R] {
+    let mut sums = [start; R];
+    let [height, width] = strip.window();
+    for line in 0..height {
+        accumulate(&mut sums, strip.cells::<R>(line, x), part(weights, line * width, width));
+    }
+    sums
+}
+
 /// The sums of R rows by B x 8 output channels.
 #[inline]
 #[target_feature(enable = "avx2,avxvnni")]
@@ -105,6 +166,18 @@ fn tile<const R: usize, const B: usize>(
     start: [__m256i; B],
 ) -> [[__m256i; B]; R] {
     let mut sums = [start; R];
+    accumulate(&mut sums, rows, weights);
+    sums
+}
+
+/// Adds the products of R rows by B x 8 output channels.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn accumulate<const R: usize, const B: usize>(
+    sums: &mut [[__m256i; B]; R],
+    rows: [&[Group]; R],
+    weights: [&[[i8; 32]]; B],
+) {
     let steps = weights[0].len();
     let (rows, weights) = (cut(rows, steps), cut(weights, steps));
     for step in 0..steps {
@@ -119,5 +192,4 @@ fn tile<const R: usize, const B: usize>(
             }
         }
     }
-    sums
 }
