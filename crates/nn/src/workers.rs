@@ -152,8 +152,10 @@ impl Workers {
     fn publish(&self, job: Job<'static>, parts: usize) -> (Lent, Finish<'_>) {
         let mut state = self.state();
         let number = state.signal.wrapping_add(1);
-        let lent = Lent { job, parts, participants: state.attached + 1, number };
-        self.pending.store(state.attached, Ordering::Relaxed);
+        // Workers that are leaving are not counted on: once one has left, numbers of others exceed their count.
+        let attached = if state.stopped { 0 } else { state.attached };
+        let lent = Lent { job, parts, participants: attached + 1, number };
+        self.pending.store(attached, Ordering::Relaxed);
         state.job = Some(lent);
         self.raise(&mut state);
         (lent, Finish(self))

@@ -114,6 +114,19 @@ fn stopping_during_a_job_runs_it_once() {
 }
 
 #[test]
+fn a_run_after_the_stop_waits_for_nobody() {
+    let workers = Workers::new();
+    // One of two workers has left already, the other, number 2, has not yet looked.
+    workers.state().attached = 1;
+    workers.stop();
+    let ran = AtomicUsize::new(0);
+    workers.run(8, &|_| {
+        ran.fetch_add(1, Ordering::Relaxed);
+    });
+    assert_eq!(ran.into_inner(), 8);
+}
+
+#[test]
 fn threads_beyond_the_limit_are_sent_away() {
     let workers = Workers::new();
     std::thread::scope(|scope| {
