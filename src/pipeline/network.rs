@@ -87,12 +87,7 @@ impl Network {
         &self.labels
     }
 
-    /// How a picture goes in.
-    pub(crate) const fn input(&self) -> &PictureInput {
-        &self.input
-    }
-
-    /// What brings pictures to [`Network::input`], on the network's instruction set.
+    /// What brings pictures to the network's input, on the network's instruction set.
     ///
     /// # Errors
     /// When that input is not a picture that we can make.
@@ -104,7 +99,7 @@ impl Network {
     /// Allocates nothing in the steady state.
     ///
     /// # Panics
-    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes for [`Network::input`].
+    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes here.
     pub(crate) fn run(&mut self, input: &[i8], threshold: f32, placement: Placement, detections: &mut Vec<Detection>) {
         self.executor.input_i8_mut(0).expect("checked when the network was made").copy_from_slice(input);
         self.executor.run();
