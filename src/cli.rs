@@ -2,6 +2,7 @@
 
 mod bench;
 mod check_config;
+mod classify;
 #[cfg(feature = "convert")]
 mod convert;
 mod detect;
@@ -34,6 +35,8 @@ enum Command {
     Run(run::Arguments),
     /// Find objects in pictures.
     Detect(detect::Arguments),
+    /// Say what pictures show as a whole.
+    Classify(classify::Arguments),
     /// Measure how good a model is.
     #[command(subcommand)]
     Eval(eval::Command),
@@ -121,6 +124,7 @@ fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "convert")]
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
+        Command::Classify(arguments) => classify::run(&arguments),
         Command::Eval(command) => eval::run(&command),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

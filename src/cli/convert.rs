@@ -4,16 +4,19 @@ mod calibration;
 mod progress;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Means, Provenance, Request, Target};
 use clawdbot_convert::importers::Source;
 use clawdbot_convert::network::Compute;
 use clawdbot_convert::normalise::Normalisation;
-use clawdbot_convert::recipe::Wishes;
+use clawdbot_convert::recipe::probe::{Evidence, choose, evidence};
+use clawdbot_convert::recipe::{RecipeError, Wishes, YoloxConvention};
 use clawdbot_convert::sensitivity::OUTPUT_SNR_DB_MIN;
 use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::metadata::{ColorOrder, Resize};
+use clawdbot_nn::workers::Workers;
 use serde_json::json;
 
 use super::{Failure, print};
@@ -56,6 +59,9 @@ pub(super) struct Arguments {
     /// How a picture is brought to the network's size.
     #[arg(long, value_enum)]
     resize: Option<Fit>,
+    /// How a YOLOX was trained to take pixels; without it, --calibrate pictures are tried both ways.
+    #[arg(long, value_enum)]
+    input_convention: Option<Convention>,
     /// Grey level of the border that letterboxing leaves.
     #[arg(long, value_name = "GREY", default_value_t = 114)]
     fill: u8,
@@ -113,6 +119,16 @@ enum Fit {
     Letterbox,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Convention {
+    /// RGB, normalised: YOLOX's first release.
+    #[value(name = "yolox-0.1.0")]
+    Yolox010,
+    /// BGR, grey levels as they are: YOLOX since 0.1.1.
+    #[value(name = "yolox-0.1.1")]
+    Yolox011,
+}
+
 /// A real number or a fraction.
 fn number(text: &str) -> Result<f32, String> {
     let part = |text: &str| text.trim().parse::<f32>().map_err(|error| format!("`{text}`: {error}"));
@@ -127,8 +143,10 @@ fn number(text: &str) -> Result<f32, String> {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let bytes = read(&arguments.input)?;
     let source = Source { bytes: &bytes, folder: arguments.input.parent() };
-    let draft =
-        Draft::open(source, &provenance(arguments), &wishes(arguments)?).map_err(|error| failure(arguments, &error))?;
+    let draft = match (Draft::open(source, &provenance(arguments), &wishes(arguments)?), &arguments.calibrate) {
+        (Err(ConvertError::Recipe(RecipeError::Convention)), Some(pictures)) => probe(arguments, source, pictures)?,
+        (draft, _) => draft.map_err(|error| failure(arguments, &error))?,
+    };
     let target = match arguments.precision {
         Precision::F16 => Target::F16,
         Precision::Int8 => Target::Int8,
@@ -156,6 +174,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let conversion = conversion?.map_err(|error| failure(arguments, &error))?;
     conversion.writer().write(&arguments.output).map_err(|error| Failure::from_error(&error))?;
     tell(arguments, &conversion)
+}
+
+/// The draft under the convention that the pictures speak for.
+fn probe(arguments: &Arguments, source: Source<'_>, pictures: &Path) -> Result<Draft, Failure> {
+    let told = wishes(arguments)?;
+    let try_one = |convention, workers: &Arc<Workers>| -> Result<(Draft, Evidence), Failure> {
+        let wishes = Wishes { convention: Some(convention), ..told.clone() };
+        let draft = Draft::open(source, &provenance(arguments), &wishes).map_err(|error| failure(arguments, &error))?;
+        let picture = draft.picture().ok_or_else(|| failure(arguments, &RecipeError::Convention.into()))?;
+        let mut folder = Folder::open(pictures, picture)?;
+        let compute = Compute { isa: Isa::detect(), workers: Arc::clone(workers) };
+        let found = evidence(&draft, &compute, &mut |index| folder.sample(index));
+        let found = found.map_err(|error| failure(arguments, &error))?;
+        folder.into_failure().map_or(Ok((draft, found)), Err)
+    };
+    with_workers(usize::from(arguments.threads), |workers| {
+        let [first, second] = YoloxConvention::ALL;
+        let (one, other) = (try_one(first, &workers)?, try_one(second, &workers)?);
+        let chosen = choose([(first, one.1), (second, other.1)]);
+        let (convention, why) = chosen.map_err(|error| failure(arguments, &error.into()))?;
+        let mut draft = if convention == first { one.0 } else { other.0 };
+        draft.note(why);
+        Ok(draft)
+    })
 }
 
 fn convert(
@@ -202,6 +244,10 @@ fn wishes(arguments: &Arguments) -> Result<Wishes, Failure> {
             Fit::Letterbox => Resize::Letterbox { fill: arguments.fill },
         }),
         labels: labels.transpose()?,
+        convention: arguments.input_convention.map(|convention| match convention {
+            Convention::Yolox010 => YoloxConvention::V0_1_0,
+            Convention::Yolox011 => YoloxConvention::V0_1_1,
+        }),
     })
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 use clawdbot_flow::detection::Detection;
 use clawdbot_nn::workers::Workers;
 use clawdbot_vision::annotate::annotate;
+use clawdbot_vision::heads::Keypoint;
 use image::RgbImage;
 use serde_json::{Value, json};
 
@@ -86,67 +87,106 @@ fn detect_one(
     let detections = detections.to_vec();
     times.push(time);
     times.sort_unstable();
-    let median = times[times.len() / 2];
-    let labels = looker.labels();
+    let seen = Seen {
+        path,
+        size: [picture.width, picture.height],
+        detections: &detections,
+        labels: looker.labels(),
+        keypoints: looker.keypoints(),
+        keypoint_names: looker.keypoint_names(),
+        median: times[times.len() / 2],
+    };
     if arguments.json {
-        print(&as_json(path, &picture, &detections, labels, median).to_string())?;
+        print(&seen.as_json().to_string())?;
     } else {
-        print(as_text(path, &picture, &detections, labels, median).trim_end())?;
+        print(seen.as_text().trim_end())?;
     }
     match album {
-        Some(album) => album.add(path, &mut picture, &detections, labels),
+        Some(album) => album.add(path, &mut picture, &detections, looker.labels()),
         None => Ok(()),
     }
 }
 
-/// A box in pixels: left, top, width, height.
-fn in_pixels(picture: &Picture, detection: &Detection) -> [f64; 4] {
-    let (width, height) = (f64::from(picture.width), f64::from(picture.height));
-    let [left, top] = [detection.bounding_box.left, detection.bounding_box.top].map(f64::from);
-    let [right, bottom] = [detection.bounding_box.right, detection.bounding_box.bottom].map(f64::from);
-    [left * width, top * height, (right - left) * width, (bottom - top) * height]
+/// What was seen in one picture.
+struct Seen<'a> {
+    path: &'a Path,
+    /// Width and height.
+    size: [u32; 2],
+    detections: &'a [Detection],
+    labels: &'a [String],
+    /// As many a detection as there are names.
+    keypoints: &'a [Keypoint],
+    keypoint_names: &'a [String],
+    median: Duration,
 }
 
-fn label<'a>(labels: &'a [String], detection: &Detection) -> &'a str {
-    labels.get(usize::from(detection.label)).map_or("unknown", String::as_str)
-}
+impl Seen<'_> {
+    /// A box in pixels: left, top, width, height.
+    fn in_pixels(&self, detection: &Detection) -> [f64; 4] {
+        let [width, height] = self.size.map(f64::from);
+        let [left, top] = [detection.bounding_box.left, detection.bounding_box.top].map(f64::from);
+        let [right, bottom] = [detection.bounding_box.right, detection.bounding_box.bottom].map(f64::from);
+        [left * width, top * height, (right - left) * width, (bottom - top) * height]
+    }
 
-fn as_json(path: &Path, picture: &Picture, detections: &[Detection], labels: &[String], time: Duration) -> Value {
-    // Hundredths of a pixel and ten-thousandths of a score are finer than any network.
-    let rounded = |value: f64, parts: f64| (value * parts).round() / parts;
-    let detections: Vec<_> = detections
-        .iter()
-        .map(|detection| {
-            json!({
-                "label": label(labels, detection),
-                "score": rounded(f64::from(detection.score), 1e4),
-                "box": in_pixels(picture, detection).map(|side| rounded(side, 100.0)),
-            })
+    fn label(&self, detection: &Detection) -> &str {
+        self.labels.get(usize::from(detection.label)).map_or("unknown", String::as_str)
+    }
+
+    /// Name, place in pixels and score of each keypoint of a detection.
+    fn keypoints(&self, detection: usize) -> impl Iterator<Item = (&str, [f64; 2], f64)> {
+        let count = self.keypoint_names.len();
+        let points = self.keypoints.get(detection * count..).unwrap_or_default();
+        let [width, height] = self.size.map(f64::from);
+        self.keypoint_names.iter().zip(points).map(move |(name, point)| {
+            (name.as_str(), [f64::from(point.x) * width, f64::from(point.y) * height], f64::from(point.score))
         })
-        .collect();
-    json!({
-        "image": path.to_string_lossy(),
-        "width": picture.width,
-        "height": picture.height,
-        "detections": detections,
-        "milliseconds": rounded(time.as_secs_f64() * 1e3, 1000.0),
-    })
-}
+    }
 
-fn as_text(path: &Path, picture: &Picture, detections: &[Detection], labels: &[String], time: Duration) -> String {
-    let Picture { width, height, .. } = picture;
-    let milliseconds = time.as_secs_f64() * 1e3;
-    let mut text = format!("{} ({width} x {height}, {milliseconds:.1} ms)\n", path.display());
-    if detections.is_empty() {
-        text += "  nothing\n";
+    fn as_json(&self) -> Value {
+        // Hundredths of a pixel and ten-thousandths of a score are finer than any network.
+        let rounded = |value: f64, parts: f64| (value * parts).round() / parts;
+        let point = |(name, place, score): (&str, [f64; 2], f64)| json!({ "name": name, "point": place.map(|side| rounded(side, 100.0)), "score": rounded(score, 1e4) });
+        let detections = self.detections.iter().enumerate().map(|(index, detection)| {
+            let mut object = json!({
+                "label": self.label(detection),
+                "score": rounded(f64::from(detection.score), 1e4),
+                "box": self.in_pixels(detection).map(|side| rounded(side, 100.0)),
+            });
+            if !self.keypoint_names.is_empty() {
+                object["keypoints"] = self.keypoints(index).map(point).collect();
+            }
+            object
+        });
+        json!({
+            "image": self.path.to_string_lossy(),
+            "width": self.size[0],
+            "height": self.size[1],
+            "detections": detections.collect::<Vec<_>>(),
+            "milliseconds": rounded(self.median.as_secs_f64() * 1e3, 1000.0),
+        })
     }
-    let longest = detections.iter().map(|detection| label(labels, detection).chars().count()).max().unwrap_or_default();
-    for detection in detections {
-        let [left, top, width, height] = in_pixels(picture, detection);
-        let (label, percent) = (label(labels, detection), 100.0 * detection.score);
-        text += &format!("  {label:<longest$}  {percent:>3.0}%  {width:.0} x {height:.0} at ({left:.0}, {top:.0})\n");
+
+    fn as_text(&self) -> String {
+        let [width, height] = self.size;
+        let milliseconds = self.median.as_secs_f64() * 1e3;
+        let mut text = format!("{} ({width} x {height}, {milliseconds:.1} ms)\n", self.path.display());
+        if self.detections.is_empty() {
+            text += "  nothing\n";
+        }
+        let longest = self.detections.iter().map(|detection| self.label(detection).chars().count()).max();
+        let longest = longest.unwrap_or_default();
+        for (index, detection) in self.detections.iter().enumerate() {
+            let [left, top, width, height] = self.in_pixels(detection);
+            let (label, percent) = (self.label(detection), 100.0 * detection.score);
+            text +=
+                &format!("  {label:<longest$}  {percent:>3.0}%  {width:.0} x {height:.0} at ({left:.0}, {top:.0})\n");
+            for (name, [x, y], score) in self.keypoints(index) {
+                text += &format!("    {name:<14}  {:>3.0}%  ({x:.0}, {y:.0})\n", 100.0 * score);
+            }
+        }
+        text
     }
-    text
 }
 
 /// The folder of annotated pictures.

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::Failure;
 
+mod classify;
 mod detect;
 
 /// What can be evaluated.
@@ -11,11 +12,14 @@ mod detect;
 pub(super) enum Command {
     /// Compare a detector with annotated pictures: mAP as pycocotools computes it.
     Detect(detect::Arguments),
+    /// Compare a classifier with labelled pictures: how often its first guess is right, and one of its first five.
+    Classify(classify::Arguments),
 }
 
 /// Runs the command.
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Detect(arguments) => detect::run(arguments),
+        Command::Classify(arguments) => classify::run(arguments),
     }
 }

@@ -128,7 +128,23 @@ fn vision_lines(vision: &Vision) -> Vec<String> {
             let anchors: usize = ssd.maps.iter().map(|map| map.rows * map.columns * map.sizes.len()).sum();
             format!("SSD, {} maps, {anchors} anchors, overlap at most {}", ssd.maps.len(), ssd.overlap_max)
         }
-        Head::Classifier { scores } => format!("classifier over `{scores}`"),
+        Head::Yolox(yolox) => {
+            let strides = yolox.strides().iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+            format!("YOLOX, strides {strides}, overlap at most {}", yolox.overlap_max)
+        }
+        Head::NanoDet(nanodet) => {
+            let strides =
+                nanodet.branches.iter().map(|branch| branch.stride.to_string()).collect::<Vec<_>>().join(", ");
+            format!("NanoDet, strides {strides}, {} bins a side, overlap at most {}", nanodet.bins, nanodet.overlap_max)
+        }
+        Head::BlazeFace(face) => {
+            let anchors: usize = face.maps.iter().map(|map| map.rows * map.columns * map.sizes.len()).sum();
+            format!("BlazeFace, {anchors} anchors, {} keypoints", face.keypoints.len())
+        }
+        Head::Pose(pose) => format!("pose of one person, {} keypoints", pose.keypoints.len()),
+        Head::Classifier { scores, softmax } => {
+            format!("classifier over {}`{scores}`", if *softmax { "the softmax of " } else { "" })
+        }
         Head::Raw => String::from("none"),
     };
     lines.push(format!("head      {head}"));

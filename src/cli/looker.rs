@@ -1,4 +1,4 @@
-//! What looks at still pictures for the commands: the network and a picture's way into it.
+//! What looks at still pictures for the commands: a network and a picture's way into it.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,22 +9,46 @@ use std::time::Duration;
 use clawdbot_flow::clock::{Clock as _, SystemClock};
 use clawdbot_flow::detection::Detection;
 use clawdbot_nn::workers::Workers;
-use clawdbot_vision::preprocess::{self, Preprocessor};
+use clawdbot_vision::heads::Keypoint;
+use clawdbot_vision::heads::classifier::Ranked;
+use clawdbot_vision::preprocess::{self, Crop, Placement, Preprocessor};
 
 use super::{Failure, isa};
-use crate::pipeline::network::{Network, open_bundle};
+use crate::pipeline::network::{ClassifierNetwork, Network, open_bundle};
 use crate::sources::picture::{self, Picture};
 
 /// The largest picture file that is read: more than the largest picture takes without compression.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// See the module.
-pub(super) struct Looker {
-    network: Network,
+/// A picture's way into a network.
+struct Entrance {
     preprocessor: Preprocessor,
     input: Vec<i8>,
-    detections: Vec<Detection>,
     clock: SystemClock,
+}
+
+impl Entrance {
+    fn new(preprocessor: Preprocessor) -> Self {
+        let input = vec![0; preprocessor.input_bytes()];
+        Self { preprocessor, input, clock: SystemClock::new() }
+    }
+
+    /// Brings `crop` of `picture` (all of it without) to the network's size.
+    fn fill(&mut self, picture: &Picture, crop: Option<Crop>) -> Result<Placement, Failure> {
+        // Sides are at most PICTURE_SIDE_MAX.
+        let (width, height) = (picture.width as usize, picture.height as usize);
+        let pixels =
+            preprocess::Picture::rgb(width, height, &picture.rgb).map_err(|error| Failure::from_error(&error))?;
+        let crop = crop.unwrap_or(Crop::whole(width, height));
+        self.preprocessor.run_crop(&pixels, crop, &mut self.input).map_err(|error| Failure::from_error(&error))
+    }
+}
+
+/// A detector and a picture's way into it.
+pub(super) struct Looker {
+    network: Network,
+    entrance: Entrance,
+    detections: Vec<Detection>,
 }
 
 impl Looker {
@@ -34,8 +58,7 @@ impl Looker {
         let bundle = open_bundle(model).map_err(|error| Failure::from_error(&error))?;
         let network = Network::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
         let preprocessor = network.preprocessor().map_err(|error| Failure::from_error(&error))?;
-        let input = vec![0; preprocessor.input_bytes()];
-        Ok(Self { network, preprocessor, input, detections: Vec::new(), clock: SystemClock::new() })
+        Ok(Self { network, entrance: Entrance::new(preprocessor), detections: Vec::new() })
     }
 
     /// The model's name.
@@ -51,14 +74,65 @@ impl Looker {
     /// What is in `picture` and scores at least `threshold`, best first, and the time that preprocessing, network and
     /// head took.
     pub(super) fn look(&mut self, picture: &Picture, threshold: f32) -> Result<(&[Detection], Duration), Failure> {
-        // Sides are at most PICTURE_SIDE_MAX.
-        let (width, height) = (picture.width as usize, picture.height as usize);
-        let pixels =
-            preprocess::Picture::rgb(width, height, &picture.rgb).map_err(|error| Failure::from_error(&error))?;
-        let start = self.clock.monotonic();
-        let placement = self.preprocessor.run(&pixels, &mut self.input).map_err(|error| Failure::from_error(&error))?;
-        self.network.run(&self.input, threshold, placement, &mut self.detections);
-        Ok((&self.detections, self.clock.monotonic().since(start)))
+        self.look_at(picture, None, threshold)
+    }
+
+    /// As [`Looker::look`], at nothing but `crop`; boxes are in fractions of the whole picture all the same.
+    pub(super) fn look_at(
+        &mut self,
+        picture: &Picture,
+        crop: Option<Crop>,
+        threshold: f32,
+    ) -> Result<(&[Detection], Duration), Failure> {
+        let start = self.entrance.clock.monotonic();
+        let placement = self.entrance.fill(picture, crop)?;
+        self.network.run(&self.entrance.input, threshold, placement, &mut self.detections);
+        Ok((&self.detections, self.entrance.clock.monotonic().since(start)))
+    }
+
+    /// Names of each detection's keypoints; none for detectors without.
+    pub(super) fn keypoint_names(&self) -> &[String] {
+        self.network.keypoint_names()
+    }
+
+    /// The keypoints of what was seen last, as many a detection as there are names.
+    pub(super) fn keypoints(&self) -> &[Keypoint] {
+        self.network.keypoints()
+    }
+}
+
+/// A classifier and a picture's way into it.
+pub(super) struct Namer {
+    network: ClassifierNetwork,
+    entrance: Entrance,
+    ranking: Vec<Ranked>,
+}
+
+impl Namer {
+    /// The classifier in the bundle `model`; otherwise as [`Looker::new`].
+    pub(super) fn new(model: &Path, workers: Arc<Workers>) -> Result<Self, Failure> {
+        let bundle = open_bundle(Some(model)).map_err(|error| Failure::from_error(&error))?;
+        let network = ClassifierNetwork::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
+        let preprocessor = network.preprocessor().map_err(|error| Failure::from_error(&error))?;
+        Ok(Self { network, entrance: Entrance::new(preprocessor), ranking: Vec::new() })
+    }
+
+    /// The model's name.
+    pub(super) fn name(&self) -> &str {
+        &self.network.origin().name
+    }
+
+    /// The model's labels by index.
+    pub(super) fn labels(&self) -> &[String] {
+        self.network.labels()
+    }
+
+    /// The `top` best labels of `picture`, best first, and the time that preprocessing, network and head took.
+    pub(super) fn name_picture(&mut self, picture: &Picture, top: usize) -> Result<(&[Ranked], Duration), Failure> {
+        let start = self.entrance.clock.monotonic();
+        self.entrance.fill(picture, None)?;
+        self.network.run(&self.entrance.input, top, &mut self.ranking);
+        Ok((&self.ranking, self.entrance.clock.monotonic().since(start)))
     }
 }
 

@@ -1,4 +1,6 @@
-//! A detection network that is ready to look: its bundle, its executor and its head, as one.
+//! Networks that are ready to look: a bundle, its executor and its head, as one.
+
+mod body;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,13 +8,15 @@ use std::sync::Arc;
 use clawdbot_flow::detection::Detection;
 use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::bundle::{Bundle, BundleError};
-use clawdbot_nn::executor::{Executor, ExecutorError};
-use clawdbot_nn::metadata::{Origin, PictureInput};
+use clawdbot_nn::executor::ExecutorError;
+use clawdbot_nn::metadata::{Origin, PictureInput, Vision};
 use clawdbot_nn::workers::Workers;
-use clawdbot_vision::heads::{Head, HeadError};
+use clawdbot_vision::heads::classifier::{Classifier, Ranked};
+use clawdbot_vision::heads::{Head, HeadError, Keypoint};
 use clawdbot_vision::preprocess::{Placement, PreprocessError, Preprocessor};
 
 use crate::bundled;
+use body::Body;
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +27,7 @@ pub(crate) enum NetworkError {
     /// It cannot run here.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
-    /// It is no detector.
+    /// It is another kind of network.
     #[error("{name}: {source}")]
     Head {
         /// The model's name.
@@ -32,7 +36,7 @@ pub(crate) enum NetworkError {
         source: HeadError,
     },
     /// It takes no pictures.
-    #[error("{name} takes no picture; convert a detector with `clawdbot convert`")]
+    #[error("{name} takes no picture; convert one that does with `clawdbot convert`")]
     NoPicture {
         /// The model's name.
         name: String,
@@ -47,13 +51,9 @@ pub(crate) fn open_bundle(path: Option<&Path>) -> Result<Bundle, BundleError> {
     path.map_or_else(bundled::detector, Bundle::open)
 }
 
-/// See the module.
+/// A network that finds objects.
 pub(crate) struct Network {
-    origin: Origin,
-    labels: Vec<String>,
-    input: PictureInput,
-    isa: Isa,
-    executor: Executor,
+    body: Body,
     head: Head,
 }
 
@@ -63,49 +63,106 @@ impl Network {
     /// # Errors
     /// When the bundle is no detector, or `isa` is not to be had here.
     pub(crate) fn new(bundle: &Bundle, isa: Isa, workers: Arc<Workers>) -> Result<Self, NetworkError> {
-        let origin = bundle.origin().clone();
-        let no_picture = || NetworkError::NoPicture { name: origin.name.clone() };
-        let vision = bundle.vision().ok_or_else(no_picture)?;
-        let input = vision.input.clone().ok_or_else(no_picture)?;
-        let head = Head::from_metadata(vision, bundle.program())
-            .map_err(|source| NetworkError::Head { name: origin.name.clone(), source })?;
-        let mut executor = Executor::new(Arc::clone(bundle.model()), isa, workers)?;
-        let input_bytes = input.width * input.height * clawdbot_vision::preprocess::INPUT_CHANNEL_STRIDE;
-        if executor.input_i8_mut(0).is_none_or(|room| room.len() != input_bytes) {
-            return Err(no_picture());
-        }
-        Ok(Self { labels: vision.labels.clone(), input, isa, executor, head, origin })
+        let head =
+            Head::from_metadata(vision(bundle)?, bundle.program()).map_err(|source| head_error(bundle, source))?;
+        Ok(Self { body: Body::new(bundle, isa, workers)?, head })
     }
 
     /// Whence it comes and under which terms.
     pub(crate) const fn origin(&self) -> &Origin {
-        &self.origin
+        &self.body.origin
     }
 
     /// Its labels by index.
     pub(crate) fn labels(&self) -> &[String] {
-        &self.labels
+        &self.body.labels
     }
 
-    /// What brings pictures to the network's input, on the network's instruction set.
+    /// How a picture goes in.
+    pub(crate) const fn input(&self) -> &PictureInput {
+        &self.body.input
+    }
+
+    /// What brings pictures to [`Network::input`], on the network's instruction set.
     ///
     /// # Errors
     /// When that input is not a picture that we can make.
     pub(crate) fn preprocessor(&self) -> Result<Preprocessor, PreprocessError> {
-        Preprocessor::new(&self.input, self.isa)
+        self.body.preprocessor()
     }
 
-    /// Fills `detections` with what is in the preprocessed picture `input` and scores at least `threshold`, best first.
-    /// Allocates nothing in the steady state.
+    /// Fills `detections` with what is in the preprocessed picture `input` and scores at least `threshold`, best first. A network
+    /// that remembers takes it for the next picture of one camera. Allocates nothing in the steady state.
     ///
     /// # Panics
-    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes here.
+    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes for [`Network::input`].
     pub(crate) fn run(&mut self, input: &[i8], threshold: f32, placement: Placement, detections: &mut Vec<Detection>) {
-        self.executor.input_i8_mut(0).expect("checked when the network was made").copy_from_slice(input);
-        self.executor.run();
-        let executor = &self.executor;
-        let output =
-            |index| executor.output(index).and_then(|view| view.as_f32()).expect("the head checked its outputs");
-        self.head.detect(output, threshold, placement, detections);
+        self.body.run(input);
+        let body = &self.body;
+        self.head.detect(|index| body.output(index), threshold, placement, detections);
     }
+
+    /// Names of each detection's keypoints; none for networks without.
+    pub(crate) fn keypoint_names(&self) -> &[String] {
+        self.head.keypoint_names()
+    }
+
+    /// The keypoints of the last run's detections, as many each as there are names.
+    pub(crate) fn keypoints(&self) -> &[Keypoint] {
+        self.head.keypoints()
+    }
+}
+
+/// A network that names whole pictures.
+pub(crate) struct ClassifierNetwork {
+    body: Body,
+    head: Classifier,
+}
+
+impl ClassifierNetwork {
+    /// The classifier in `bundle`, on `isa` and the threads of `workers`.
+    ///
+    /// # Errors
+    /// When the bundle is no classifier, or `isa` is not to be had here.
+    pub(crate) fn new(bundle: &Bundle, isa: Isa, workers: Arc<Workers>) -> Result<Self, NetworkError> {
+        let head = Classifier::from_metadata(vision(bundle)?, bundle.program())
+            .map_err(|source| head_error(bundle, source))?;
+        Ok(Self { body: Body::new(bundle, isa, workers)?, head })
+    }
+
+    /// Whence it comes and under which terms.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.body.origin
+    }
+
+    /// Its labels by index.
+    pub(crate) fn labels(&self) -> &[String] {
+        &self.body.labels
+    }
+
+    /// As [`Network::preprocessor`].
+    ///
+    /// # Errors
+    /// When that input is not a picture that we can make.
+    pub(crate) fn preprocessor(&self) -> Result<Preprocessor, PreprocessError> {
+        self.body.preprocessor()
+    }
+
+    /// Fills `ranking` with the `top` best labels of the preprocessed picture `input`, best first.
+    ///
+    /// # Panics
+    /// As [`Network::run`].
+    pub(crate) fn run(&mut self, input: &[i8], top: usize, ranking: &mut Vec<Ranked>) {
+        self.body.run(input);
+        let body = &self.body;
+        self.head.rank(|index| body.output(index), top, ranking);
+    }
+}
+
+fn vision(bundle: &Bundle) -> Result<&Vision, NetworkError> {
+    bundle.vision().ok_or_else(|| NetworkError::NoPicture { name: bundle.origin().name.clone() })
+}
+
+fn head_error(bundle: &Bundle, source: HeadError) -> NetworkError {
+    NetworkError::Head { name: bundle.origin().name.clone(), source }
 }

@@ -97,10 +97,13 @@ fn vision() -> Vision {
         head: Head::Ssd(SsdHead {
             boxes: "boxes".to_owned(),
             scores: "scores".to_owned(),
-            maps: vec![AnchorMap { rows: 1, columns: 1, sizes: vec![[0.5, 0.5]] }],
+            maps: vec![AnchorMap { rows: 1, columns: 1, sizes: vec![[0.5, 0.5]], centres: None }],
             box_scales: [10.0, 10.0, 5.0, 5.0],
             overlap_max: 0.6,
+            background: true,
+            best_class_only: false,
         }),
         labels: vec!["bright".to_owned(), "dark".to_owned()],
+        states: Vec::new(),
     }
 }

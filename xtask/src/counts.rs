@@ -51,8 +51,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     record::write("counts", &json!({ "command": command.trim_end(), "results": results }))
 }
 
-/// Compiles the plugin into `folder`.
-pub(crate) fn build_plugin(folder: &Path) -> Result<PathBuf, String> {
+fn build_plugin(folder: &Path) -> Result<PathBuf, String> {
     let plugin = folder.join("insncount.so");
     let mut command = process::command("cc", &["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"]);
     process::run(command.arg(&plugin).arg("xtask/qemu/insncount.c"))?;
@@ -91,7 +90,7 @@ fn count(core: &str, plugin: &Path, report: &Path, program: Vec<String>) -> Resu
 
 /// Instructions.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+struct Counts {
     total: u64,
     kinds: BTreeMap<String, u64>,
     functions: BTreeMap<String, u64>,
@@ -99,7 +98,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// The plugin's lines.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let mut counts = Self::default();
         for line in text.lines() {
             let mut words = line.splitn(3, ' ');
@@ -115,11 +114,6 @@ impl Counts {
             }
         }
         (counts.total > 0).then_some(counts)
-    }
-
-    /// All of them.
-    pub(crate) const fn total(&self) -> u64 {
-        self.total
     }
 
     /// What a longer run has more than a shorter one.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use clawdbot_nn::bundle::Writer;
 use clawdbot_nn::graph::{Graph, ValueId};
 use clawdbot_nn::metadata::{Origin, PictureInput, Vision};
+use clawdbot_vision::heads::HeadError;
 use sha2::{Digest, Sha256};
 
 use crate::annotations;
@@ -20,6 +21,7 @@ use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, lower};
 use crate::network::{Compute, RunError, Sample};
 use crate::normalise::{self, NormaliseError};
 use crate::quantize::{QuantizedLayer, ValueGrid, WeightRules, quantize_layers};
+use crate::recipe::recognise::recognise;
 use crate::recipe::{self, Recipe, RecipeError, Wishes, ssd};
 use crate::report::Report;
 use crate::sensitivity::{SensitivityError, Subject};
@@ -109,6 +111,9 @@ pub enum ConvertError {
     /// The program does not run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The head does not fit the program.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// Layers could not be compared.
     #[error(transparent)]
     Sensitivity(#[from] SensitivityError),
@@ -177,14 +182,17 @@ impl Draft {
     /// When the file is damaged or not supported, or a decision needs the user.
     pub fn open(source: Source<'_>, provenance: &Provenance, wishes: &Wishes) -> Result<Self, ConvertError> {
         let source_sha256: String = Sha256::digest(source.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let imported = importers::import(source)?;
-        if let Some(unread) = imported.unread {
+        let mut imported = importers::import(source)?;
+        let size = recipe::picture_size(&imported.graph);
+        let recognised = size.and_then(|size| recognise(&mut imported.graph, imported.detection.as_ref(), size));
+        let unread = imported.unread.filter(|_| !recognised.as_ref().is_some_and(|found| found.ends_file));
+        if let Some(unread) = unread {
             return Err(unread.into());
         }
-        let recipe = recipe::decide(&imported.graph, &source_sha256, wishes)?;
+        let recipe = recipe::decide(&mut imported.graph, recognised, &source_sha256, wishes)?;
         let mut graph = simplify(imported.graph);
         let mut input = InputForm::Float;
-        if let (Some(normalisation), [picture]) = (&recipe.normalisation, &graph.inputs[..]) {
+        if let (Some(normalisation), [picture, ..]) = (&recipe.normalisation, &graph.inputs[..]) {
             let picture = *picture;
             normalise::fold(&mut graph, picture, normalisation)?;
             input = InputForm::Picture;
@@ -219,6 +227,11 @@ impl Draft {
     #[must_use]
     pub const fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// Adds a decision that was made elsewhere, for the report.
+    pub fn note(&mut self, decision: String) {
+        self.recipe.decisions.push(decision);
     }
 
     /// What was decided, a sentence each.

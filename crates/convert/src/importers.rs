@@ -117,6 +117,9 @@ pub struct DetectionPostProcess {
     pub score_min: f32,
     /// Of two boxes that overlap more (intersection over union) the worse one goes.
     pub overlap_max: f32,
+    /// Whether each class suppresses its own boxes only; else an anchor speaks for its best class alone, and boxes suppress
+    /// each other whatever their classes.
+    pub each_class: bool,
     /// At most so many boxes come out.
     pub detections_max: usize,
     /// The names of its results in the file: boxes, classes, scores, count.

@@ -1,14 +1,24 @@
 //! What a network file does not say of itself: how a picture goes in and how results come out. Taken from the command
 //! line, or from marks that leave no doubt; every decision is written down for the user, none is made silently.
 
+mod blazeface;
+pub mod coco;
+mod nanodet;
+mod pose;
+pub mod probe;
+pub mod recognise;
 pub mod ssd;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod yolox;
 
-use clawdbot_nn::graph::{Graph, Value};
+use clawdbot_nn::graph::{Graph, Op, ValueId};
 use clawdbot_nn::metadata::{ColorOrder, Head, PictureInput, Resize, Vision};
 
 use crate::normalise::Normalisation;
+use recognise::{Pixels, Recognised};
+pub use yolox::YoloxConvention;
 
 /// What the user says; all optional.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +31,8 @@ pub struct Wishes {
     pub resize: Option<Resize>,
     /// Names of the classes, the first foreground one first.
     pub labels: Option<Vec<String>>,
+    /// Which of YOLOX's two ways to take pixels.
+    pub convention: Option<YoloxConvention>,
 }
 
 /// What was decided.
@@ -51,6 +63,29 @@ pub enum RecipeError {
         /// In pixels.
         height: usize,
     },
+    /// A YOLOX, which may have been trained either way.
+    #[error(
+        "this is a YOLOX, and nothing in the file says how it takes pixels: give --input-convention yolox-0.1.1 (BGR, grey levels \
+         as they are: releases since 0.1.1) or --input-convention yolox-0.1.0 (RGB, normalised: the first release and what was \
+         made from it), or --calibrate DIR with some pictures of things that it knows, on which both are tried; or say it all by \
+         --mean, --scale and --color"
+    )]
+    Convention,
+    /// Both conventions were tried, and neither is clearly better.
+    #[error(
+        "the pictures do not tell how this YOLOX takes pixels ({found}): give --calibrate pictures of things that it knows, or say \
+         --input-convention yolox-0.1.1 or --input-convention yolox-0.1.0"
+    )]
+    Undecided {
+        /// What was found.
+        found: String,
+    },
+    /// A convention for something else.
+    #[error("--input-convention {given} is for YOLOX, but this network has not its prediction layers: leave it out")]
+    NoYolox {
+        /// As the command line spells it.
+        given: &'static str,
+    },
     /// Flags about pictures for a network without.
     #[error(
         "--mean, --scale, --color and --resize speak of a picture, but the network's input is {shape:?}, not [1, height, width, 3]"
@@ -60,119 +95,186 @@ pub enum RecipeError {
         shape: Vec<usize>,
     },
     /// A detector whose labels nobody knows.
-    #[error("the detector has {classes} classes beside the background: give their names, one a line, by --labels FILE")]
+    #[error("the detector has {classes} classes: give their names, one a line, by --labels FILE")]
     NoLabels {
         /// How many.
         classes: usize,
     },
     /// Too many or too few labels.
-    #[error("{given} labels were given, but `{output}` has {wanted} classes{beside}: give one line a class")]
+    #[error("{given} labels were given, but the network has {wanted} classes{beside}: give one line a class")]
     LabelCount {
         /// How many were given.
         given: usize,
-        /// The output that they are for.
-        output: String,
-        /// How many it has.
+        /// How many classes there are.
         wanted: usize,
         /// ` beside the background`, or nothing.
         beside: &'static str,
     },
 }
 
-/// Decides from the network's shape and names, its file's hash and the user's wishes.
+/// Height and width of the picture that a network takes; `None` for one that takes none, or more than a picture and what it
+/// hands on to itself. A picture comes first.
+#[must_use]
+pub fn picture_size(graph: &Graph) -> Option<[usize; 2]> {
+    let input = graph.inputs.first()?;
+    match graph.values[input.0].shape[..] {
+        [1, height, width, 3] => Some([height, width]),
+        _ => None,
+    }
+}
+
+/// Decides from what was recognised, the network's shape and names, its file's hash and the user's wishes. Cuts a classifier's
+/// softmax off, which its head does.
 ///
 /// # Errors
 /// [`RecipeError`], which says what to give.
-pub fn decide(graph: &Graph, source_sha256: &str, wishes: &Wishes) -> Result<Recipe, RecipeError> {
+pub fn decide(
+    graph: &mut Graph,
+    recognised: Option<Recognised>,
+    source_sha256: &str,
+    wishes: &Wishes,
+) -> Result<Recipe, RecipeError> {
     let shape = graph.inputs.first().map(|input| graph.values[input.0].shape.clone()).unwrap_or_default();
-    let picture = matches!((&graph.inputs[..], &shape[..]), ([_], [1, _, _, 3]));
-    if !picture {
+    let states = recognised.as_ref().map_or(0, |found| found.states.len());
+    let Some([height, width]) = picture_size(graph).filter(|_| graph.inputs.len() == 1 + states) else {
         let spoken = wishes.normalisation.is_some() || wishes.color.is_some() || wishes.resize.is_some();
         if spoken {
             return Err(RecipeError::NoPicture { shape });
         }
         let decisions = vec![format!("input {shape:?} is taken as plain numbers: it is no picture of three colours")];
         return Ok(Recipe { vision: None, normalisation: None, decisions });
-    }
-    let size = [shape[1], shape[2]];
-    let mut decisions = Vec::new();
-    let recognised = ssd::recognise(graph, size);
-    let own = graph.inputs.first().and_then(|input| graph.quantizations.get(input));
-    let normalisation = match (&wishes.normalisation, &recognised) {
-        (Some(given), _) => {
-            decisions.push(format!("pixels: (grey level - {:?}) x {:?}, as given", given.mean, given.scale));
-            given.clone()
-        }
-        (None, _) if let Some(grid) = own => {
-            let mean = (grid.zero_point + 128) as f32;
-            let scale = grid.scale.clone();
-            decisions.push(format!("pixels: (grey level - {mean}) x {scale:?}, because the input's own steps say so"));
-            Normalisation { mean: vec![mean], scale }
-        }
-        (None, Some(found)) if found.normalised_input => {
-            decisions.push("pixels: (grey level - 127.5) / 127.5, because of the input's name".to_owned());
-            Normalisation { mean: vec![127.5], scale: vec![1.0 / 127.5] }
-        }
-        _ => {
-            let input = graph.inputs.first().map(|input| graph.values[input.0].name.clone()).unwrap_or_default();
-            return Err(RecipeError::Normalisation { input, width: size[1], height: size[0] });
-        }
     };
-    let head = match recognised {
+    let mut decisions = Vec::new();
+    let pixels = kind_of_pixels(graph, recognised.as_ref(), wishes)?;
+    let normalisation = normalisation(graph, pixels.as_ref(), wishes, &mut decisions)?;
+    let (head, classes, states) = match recognised {
         Some(found) => {
             decisions.push(found.reason);
-            Head::Ssd(found.head)
+            (found.head, found.classes, found.states)
         }
-        None => plain_head(graph, wishes, &mut decisions),
+        None => (plain_head(graph, wishes, &mut decisions), None, Vec::new()),
     };
-    let labels = labels(graph, &head, source_sha256, wishes, &mut decisions)?;
-    let (color, resize) = (wishes.color.unwrap_or(ColorOrder::Rgb), wishes.resize.unwrap_or(Resize::Stretch));
-    let said = |given: bool| if given { "as given" } else { "the default" };
+    let labels = labels(&head, classes, source_sha256, wishes, &mut decisions)?;
+    let said = |given: bool| match &pixels {
+        _ if given => "as given",
+        Some(pixels) => pixels.reason,
+        None => "the default",
+    };
+    let color = wishes.color.or(pixels.as_ref().map(|pixels| pixels.color)).unwrap_or(ColorOrder::Rgb);
+    let resize = wishes.resize.or(pixels.as_ref().map(|pixels| pixels.resize)).unwrap_or(Resize::Stretch);
     decisions.push(format!("colours: {color:?}, {}", said(wishes.color.is_some())));
-    decisions.push(format!("size: {resize:?} to {}x{}, {}", size[1], size[0], said(wishes.resize.is_some())));
-    let input = PictureInput { width: size[1], height: size[0], color, resize };
+    decisions.push(format!("size: {resize:?} to {width}x{height}, {}", said(wishes.resize.is_some())));
+    let input = PictureInput { width, height, color, resize };
     Ok(Recipe {
-        vision: Some(Vision { input: Some(input), head, labels }),
+        vision: Some(Vision { input: Some(input), head, labels, states }),
         normalisation: Some(normalisation),
         decisions,
     })
 }
 
+/// How networks of this kind take a picture, where the kind or the user tells.
+fn kind_of_pixels(
+    graph: &Graph,
+    recognised: Option<&Recognised>,
+    wishes: &Wishes,
+) -> Result<Option<Pixels>, RecipeError> {
+    let is_yolox = recognised.is_some_and(|found| matches!(found.head, Head::Yolox(_)));
+    match wishes.convention {
+        Some(convention) if is_yolox => Ok(Some(convention.pixels())),
+        Some(convention) => Err(RecipeError::NoYolox { given: convention.name() }),
+        None if is_yolox => {
+            let own_steps = graph.inputs.first().is_some_and(|input| graph.quantizations.contains_key(input));
+            // Without a convention every part of one must have been said.
+            let told = (wishes.normalisation.is_some() || own_steps) && wishes.color.is_some();
+            if told { Ok(None) } else { Err(RecipeError::Convention) }
+        }
+        None => Ok(recognised.and_then(|found| found.pixels.clone())),
+    }
+}
+
+/// How pixels become numbers.
+fn normalisation(
+    graph: &Graph,
+    pixels: Option<&Pixels>,
+    wishes: &Wishes,
+    decisions: &mut Vec<String>,
+) -> Result<Normalisation, RecipeError> {
+    let input = graph.inputs.first();
+    let own = input.and_then(|input| graph.quantizations.get(input));
+    let mut decide = |Normalisation { mean, scale }: &Normalisation, why: &str| {
+        decisions.push(format!("pixels: (grey level - {mean:?}) x {scale:?}, {why}"));
+    };
+    if let Some(given) = &wishes.normalisation {
+        decide(given, "as given");
+        return Ok(given.clone());
+    }
+    if let Some(grid) = own {
+        let own = Normalisation { mean: vec![(grid.zero_point + 128) as f32], scale: grid.scale.clone() };
+        decide(&own, "because the input's own steps say so");
+        return Ok(own);
+    }
+    if let Some(pixels) = pixels {
+        decide(&pixels.normalisation, pixels.reason);
+        return Ok(pixels.normalisation.clone());
+    }
+    let [height, width] = picture_size(graph).unwrap_or_default();
+    let input = input.map(|input| graph.values[input.0].name.clone()).unwrap_or_default();
+    Err(RecipeError::Normalisation { input, width, height })
+}
+
 /// A network with one output and as many labels is a classifier; any other gives its outputs as they are.
-fn plain_head(graph: &Graph, wishes: &Wishes, decisions: &mut Vec<String>) -> Head {
-    let values: Vec<&Value> = graph.outputs.iter().map(|output| &graph.values[output.0]).collect();
+fn plain_head(graph: &mut Graph, wishes: &Wishes, decisions: &mut Vec<String>) -> Head {
     let labels = wishes.labels.as_ref().map(Vec::len);
-    if let [scores] = values[..]
-        && labels == Some(scores.shape.iter().product())
+    let elements = |value: ValueId| graph.values[value.0].shape.iter().product::<usize>();
+    if let [output] = graph.outputs[..]
+        && labels == Some(elements(output))
     {
-        decisions.push(format!("head: classifier, because `{}` has one element a label", scores.name));
-        return Head::Classifier { scores: scores.name.clone() };
+        let last = graph.producer(output).map(|index| &graph.nodes[index]);
+        let logits = last.filter(|node| node.op == Op::Softmax).map(|node| node.inputs[0]);
+        let scores = logits.unwrap_or(output);
+        let name = trace::name(graph, scores);
+        if logits.is_some() {
+            decisions.push(format!(
+                "head: classifier over the softmax of `{name}`, because the one output has one element a label"
+            ));
+            trace::cut(graph, &[scores]);
+        } else {
+            decisions.push(format!("head: classifier, because `{name}` has one element a label"));
+        }
+        return Head::Classifier { scores: name, softmax: logits.is_some() };
     }
     decisions.push("head: none known, the outputs are given as they are".to_owned());
     Head::Raw
 }
 
 fn labels(
-    graph: &Graph,
     head: &Head,
+    classes: Option<usize>,
     source_sha256: &str,
     wishes: &Wishes,
     decisions: &mut Vec<String>,
 ) -> Result<Vec<String>, RecipeError> {
-    let Head::Ssd(head) = head else { return Ok(wishes.labels.clone().unwrap_or_default()) };
-    let scores = graph.outputs.iter().map(|output| &graph.values[output.0]).find(|value| value.name == head.scores);
-    let wanted = scores.and_then(|value| value.shape.last()).map_or(0, |columns| columns.saturating_sub(1));
-    let labels = match (&wishes.labels, ssd::known_labels(source_sha256)) {
+    let Some(wanted) = classes else { return Ok(wishes.labels.clone().unwrap_or_default()) };
+    let mut known = |names: Vec<String>, why: &str| {
+        decisions.push(format!("labels: {why}"));
+        names
+    };
+    let labels = match (&wishes.labels, head) {
         (Some(given), _) => given.clone(),
-        (None, Some(known)) => {
-            decisions.push("labels: the 23 of Open Images that belong to this very file (by its SHA-256)".to_owned());
-            known
-        }
-        (None, None) => return Err(RecipeError::NoLabels { classes: wanted }),
+        (None, Head::BlazeFace(_)) => known(vec!["face".to_owned()], "face"),
+        (None, Head::Pose(_)) => known(vec!["person".to_owned()], "person"),
+        (None, _) => match ssd::known_labels(source_sha256) {
+            Some(names) => known(names, "the 23 of Open Images that belong to this very file (by its SHA-256)"),
+            None if wanted == coco::NAMES.len() => {
+                let names = coco::NAMES.map(ToOwned::to_owned).to_vec();
+                known(names, "COCO's 80, because the network has as many classes; --labels FILE for others")
+            }
+            None => return Err(RecipeError::NoLabels { classes: wanted }),
+        },
     };
     if labels.len() == wanted {
         return Ok(labels);
     }
-    let (given, output) = (labels.len(), head.scores.clone());
-    Err(RecipeError::LabelCount { given, output, wanted, beside: " beside the background" })
+    let beside = if matches!(head, Head::Ssd(ssd) if ssd.background) { " beside the background" } else { "" };
+    Err(RecipeError::LabelCount { given: labels.len(), wanted, beside })
 }

@@ -189,7 +189,7 @@ fn indices_unless_empty(what: &'static str, ids: impl Iterator<Item = u64>) -> R
 }
 
 /// Whether a name leads to a file in, or below, the folder that it is relative to.
-fn stays_inside(name: &str) -> bool {
+pub(crate) fn stays_inside(name: &str) -> bool {
     use std::path::{Component, Path};
     let mut components = Path::new(name).components().peekable();
     components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))

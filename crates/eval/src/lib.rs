@@ -1,9 +1,10 @@
 //! Floor 3: how good a model is, in the figures that its field uses. Pure: what is read from files comes in as text.
 //!
 //! [`coco`] reads annotations, [`average_precision`] compares detections with them as pycocotools does, [`labels`] says
-//! which category a model's label means.
+//! which category a model's label means; [`top_k`] counts how often a classifier is right.
 #![forbid(unsafe_code)]
 
 pub mod average_precision;
 pub mod coco;
 pub mod labels;
+pub mod top_k;

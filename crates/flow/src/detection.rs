@@ -66,3 +66,9 @@ pub struct Detection {
     /// Where it is.
     pub bounding_box: BoundingBox,
 }
+
+impl AsRef<Self> for Detection {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

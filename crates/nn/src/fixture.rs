@@ -127,8 +127,9 @@ pub(crate) fn small() -> (Program, PackedTensors) {
 pub(crate) fn vision() -> Vision {
     Vision {
         input: Some(PictureInput { width: 5, height: 4, color: ColorOrder::Rgb, resize: Resize::Stretch }),
-        head: Head::Classifier { scores: String::from("scores") },
+        head: Head::Classifier { scores: String::from("scores"), softmax: false },
         labels: ["a", "b", "c", "d", "e"].map(str::to_owned).into(),
+        states: Vec::new(),
     }
 }
 

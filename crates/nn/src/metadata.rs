@@ -1,6 +1,13 @@
 //! What a bundle says of itself beside its network: where it comes from, how a picture goes in, how results come out.
 
+pub mod head;
+
 use serde::{Deserialize, Serialize};
+
+pub use head::{
+    AnchorCentres, AnchorMap, BlazeFaceHead, Head, NanoDetBranch, NanoDetHead, OutputShape, OutputWanted, PoseHead,
+    SsdHead, YoloxBranch, YoloxHead, YoloxResults,
+};
 
 /// Whence and under which terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +48,7 @@ pub enum Resize {
     },
 }
 
-/// The one input of a vision network: I8 `[1][height][width][3]` with channel stride 4, q = pixel - 128 (scale 1, zero
+/// The first input of a vision network: I8 `[1][height][width][3]` with channel stride 4, q = pixel - 128 (scale 1, zero
 /// point -128, in grey levels). The network's own mean and scale are folded into its first layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,49 +63,14 @@ pub struct PictureInput {
     pub resize: Resize,
 }
 
-/// One of an SSD's maps of anchors; see [`SsdHead`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A value that the network hands on to itself, from one picture to the next: begins as real 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AnchorMap {
-    /// Cells down.
-    pub rows: usize,
-    /// Cells to the right.
-    pub columns: usize,
-    /// Height and width of each anchor of a cell, in fractions of the picture, in order.
-    pub sizes: Vec<[f32; 2]>,
-}
-
-/// Single Shot Detector: boxes F32 `[1][anchors][4]` (ty, tx, th, tw) and class logits F32 `[1][anchors][classes + 1]`
-/// (column 0 is background; sigmoid each). Anchors in order map, y, x, size; a cell's centre is ((x + 0.5) / columns,
-/// (y + 0.5) / rows). Liu et al., "SSD: Single Shot MultiBox Detector", 2016, section 2.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SsdHead {
-    /// Name of the value with the boxes.
-    pub boxes: String,
-    /// Name of the value with the class logits.
-    pub scores: String,
-    /// The maps, largest first.
-    pub maps: Vec<AnchorMap>,
-    /// Divisors of (ty, tx, th, tw): 10, 10, 5, 5.
-    pub box_scales: [f32; 4],
-    /// Boxes of one class that overlap more than this (intersection over union) are one object.
-    pub overlap_max: f32,
-}
-
-/// How results come out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Head {
-    /// A detector.
-    Ssd(SsdHead),
-    /// A classifier: F32 of as many elements as labels, one score each.
-    Classifier {
-        /// Name of the value with the scores.
-        scores: String,
-    },
-    /// None that we know: the outputs as they are.
-    Raw,
+pub struct State {
+    /// Name of the program's input that takes it.
+    pub input: String,
+    /// Name of the program's output of the same shape and type that yields the next one.
+    pub output: String,
 }
 
 /// What a vision bundle says.
@@ -110,6 +82,9 @@ pub struct Vision {
     pub input: Option<PictureInput>,
     /// How results come out.
     pub head: Head,
-    /// Labels by index (an SSD's column k is label k - 1).
+    /// Labels by index (behind an SSD's background column, column k is label k - 1).
     pub labels: Vec<String>,
+    /// What the network remembers; every input of the program but the picture, which comes first, is one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
 }

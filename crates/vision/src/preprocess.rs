@@ -120,6 +120,12 @@ impl Placement {
         Self { origin: [0, 1].map(|axis| origin[axis] as f32 / picture[axis] as f32), extent: [extent(0), extent(1)] }
     }
 
+    /// Turns a point in fractions of the network's input into one in fractions of the picture. It may lie outside 0..=1.
+    #[must_use]
+    pub fn point_to_picture(&self, x: f32, y: f32) -> (f32, f32) {
+        (self.origin[0] + x * self.extent[0], self.origin[1] + y * self.extent[1])
+    }
+
     /// Turns a box in fractions of the network's input into one in fractions of the picture. It may reach outside 0..=1.
     #[must_use]
     pub fn to_picture(&self, in_input: &BoundingBox) -> BoundingBox {

@@ -33,7 +33,12 @@ fn bundle(path: &Path) {
         (String::from("b"), PackedTensor::from_f32(vec![8], &[0.0; 8]).unwrap()),
     ]);
     let labels = (0..8).map(|label| format!("label {label}")).collect();
-    let vision = Vision { input: None, head: Head::Classifier { scores: String::from("y") }, labels };
+    let vision = Vision {
+        input: None,
+        head: Head::Classifier { scores: String::from("y"), softmax: false },
+        labels,
+        states: Vec::new(),
+    };
     let origin = Origin { name: String::from("tiny"), licence: String::from("CC0-1.0"), ..Origin::default() };
     Writer { program: &program, tensors: &tensors, vision: Some(&vision), origin: &origin }.write(path).unwrap();
 }

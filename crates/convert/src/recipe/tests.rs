@@ -2,11 +2,23 @@
 
 use clawdbot_nn::graph::ValueId;
 
+use super::recognise::recognise;
 use super::*;
+
+mod recognised;
+
+/// What is decided of a graph, after looking for a known kind.
+fn decide(graph: &Graph, source_sha256: &str, wishes: &Wishes) -> Result<Recipe, RecipeError> {
+    let mut graph = graph.clone();
+    let size = picture_size(&graph);
+    let found = size.and_then(|size| recognise(&mut graph, None, size));
+    super::decide(&mut graph, found, source_sha256, wishes)
+}
 
 /// A network of nothing but an input and outputs.
 fn graph(input: (&str, &[usize]), outputs: &[(&str, &[usize])]) -> Graph {
-    let value = |&(name, shape): &(&str, &[usize])| Value { name: name.to_owned(), shape: shape.to_vec() };
+    let value =
+        |&(name, shape): &(&str, &[usize])| clawdbot_nn::graph::Value { name: name.to_owned(), shape: shape.to_vec() };
     Graph {
         values: std::iter::once(&input).chain(outputs).map(value).collect(),
         inputs: vec![ValueId(0)],
@@ -71,7 +83,7 @@ fn a_classifier_is_known_by_its_labels() {
     let normalisation = Some(Normalisation { mean: vec![0.0], scale: vec![1.0] });
     let wishes = Wishes { normalisation, labels: Some(labels(10)), ..Wishes::default() };
     let head = decide(&classifier, "", &wishes).unwrap().vision.unwrap().head;
-    assert_eq!(head, Head::Classifier { scores: "y".to_owned() });
+    assert_eq!(head, Head::Classifier { scores: "y".to_owned(), softmax: false });
     let head = decide(&classifier, "", &Wishes { labels: None, ..wishes }).unwrap().vision.unwrap().head;
     assert_eq!(head, Head::Raw);
 }

@@ -66,7 +66,9 @@ impl Kind {
     #[must_use]
     pub const fn of(head: Option<&Head>) -> Self {
         match head {
-            Some(Head::Ssd(_)) => Self::Detector,
+            Some(Head::Ssd(_) | Head::Yolox(_) | Head::NanoDet(_) | Head::BlazeFace(_) | Head::Pose(_)) => {
+                Self::Detector
+            }
             Some(Head::Classifier { .. }) => Self::Classifier,
             Some(Head::Raw) | None => Self::Raw,
         }

@@ -158,17 +158,31 @@ fn programs() {
 #[test]
 fn what_it_says_about_pictures() {
     check_part(KEY_VISION, "the program has no output `nobody`", |vision| vision["head"]["scores"] = "nobody".into());
-    check_part(KEY_VISION, "`scores` has 5 scores for 1 labels", |vision| vision["labels"] = json!(["a"]));
+    check_part(KEY_VISION, "`scores` is [1, 5], but the classifier head with 1 labels needs 1 elements", |vision| {
+        vision["labels"] = json!(["a"])
+    });
     check_part(KEY_VISION, "is not I8 [1, 4, 6, 3]", |vision| vision["input"]["width"] = 6.into());
     let ssd = |maps: Value| json!({"kind": "ssd", "boxes": "scores", "scores": "scores", "maps": maps, "box_scales": [10, 10, 5, 5], "overlap_max": 0.6});
     check("its head makes it a detector", |header| {
         let vision = json!({"head": ssd(json!([])), "labels": []});
         header["__metadata__"][KEY_VISION] = vision.to_string().into();
     });
+    check("the state from `scores` to `nobody` names no output, or no input behind the picture", |header| {
+        let mut vision: Value = serde_json::from_str(header["__metadata__"][KEY_VISION].as_str().unwrap()).unwrap();
+        vision["input"] = Value::Null;
+        vision["states"] = json!([{"input": "nobody", "output": "scores"}]);
+        header["__metadata__"][KEY_VISION] = vision.to_string().into();
+    });
+    check_part(KEY_VISION, "has one input beside its 1 states", |vision| {
+        vision["states"] = json!([{"input": "picture", "output": "scores"}]);
+    });
     for (maps, expected) in [
-        (json!([{"rows": 2, "columns": 2, "sizes": [[0.1, 0.1]]}]), "want [1, 4, 4]"),
-        (json!([{"rows": 1, "columns": 1, "sizes": [[0.1, 0.0]]}]), "side is not above 0"),
-        (json!([{"rows": 1_u64 << 40, "columns": 1_u64 << 40, "sizes": [[0.1, 0.1]]}]), "is absurd"),
+        (json!([{"rows": 2, "columns": 2, "sizes": [[0.1, 0.1]]}]), "needs the shape [1, 4, 4]"),
+        (json!([{"rows": 1, "columns": 1, "sizes": [[0.1, 0.0]]}]), "has a side of 0, which is not above 0"),
+        (
+            json!([{"rows": 1_u64 << 40, "columns": 1_u64 << 40, "sizes": [[0.1, 0.1]]}]),
+            "must have 1 to 262144 anchors together",
+        ),
     ] {
         check(expected, |header| {
             let vision = json!({"head": ssd(maps), "labels": ["a"]});

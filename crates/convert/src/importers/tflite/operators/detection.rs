@@ -51,6 +51,7 @@ pub(super) fn post_process(builder: &mut Builder<'_, '_>, call: &Call<'_, '_>) -
         box_scales: [scale("y_scale")?, scale("x_scale")?, scale("h_scale")?, scale("w_scale")?],
         score_min: number("nms_score_threshold")?,
         overlap_max: number("nms_iou_threshold")?,
+        each_class: attributes.get("use_regular_nms").is_some_and(|&regular| regular != 0.0),
         detections_max: attributes.get("max_detections").map_or(0.0, |&count| count.clamp(0.0, 65_535.0)) as usize,
         results: call.operator.outputs.iter().map(|&output| name_of(builder, output)).collect(),
     };
