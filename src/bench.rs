@@ -1,6 +1,8 @@
 //! The measurements behind `clawdbot bench`.
 
+pub(crate) mod ceilings;
 pub(crate) mod preprocess;
+pub(crate) mod roofline;
 pub(crate) mod vision;
 
 use std::time::Duration;

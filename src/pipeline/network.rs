@@ -9,7 +9,7 @@ use clawdbot_flow::detection::Detection;
 use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::bundle::{Bundle, BundleError};
 use clawdbot_nn::executor::ExecutorError;
-use clawdbot_nn::metadata::{Origin, PictureInput, Vision};
+use clawdbot_nn::metadata::{Origin, Vision};
 use clawdbot_nn::workers::Workers;
 use clawdbot_vision::heads::classifier::{Classifier, Ranked};
 use clawdbot_vision::heads::{Head, HeadError, Keypoint};
@@ -78,12 +78,7 @@ impl Network {
         &self.body.labels
     }
 
-    /// How a picture goes in.
-    pub(crate) const fn input(&self) -> &PictureInput {
-        &self.body.input
-    }
-
-    /// What brings pictures to [`Network::input`], on the network's instruction set.
+    /// What brings pictures to the network's input, on the network's instruction set.
     ///
     /// # Errors
     /// When that input is not a picture that we can make.
@@ -95,7 +90,7 @@ impl Network {
     /// that remembers takes it for the next picture of one camera. Allocates nothing in the steady state.
     ///
     /// # Panics
-    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes for [`Network::input`].
+    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes here.
     pub(crate) fn run(&mut self, input: &[i8], threshold: f32, placement: Placement, detections: &mut Vec<Detection>) {
         self.body.run(input);
         let body = &self.body;

@@ -51,7 +51,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     record::write("counts", &json!({ "command": command.trim_end(), "results": results }))
 }
 
-fn build_plugin(folder: &Path) -> Result<PathBuf, String> {
+/// Compiles the plugin into `folder`.
+pub(crate) fn build_plugin(folder: &Path) -> Result<PathBuf, String> {
     let plugin = folder.join("insncount.so");
     let mut command = process::command("cc", &["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"]);
     process::run(command.arg(&plugin).arg("xtask/qemu/insncount.c"))?;
@@ -90,7 +91,7 @@ fn count(core: &str, plugin: &Path, report: &Path, program: Vec<String>) -> Resu
 
 /// Instructions.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Counts {
+pub(crate) struct Counts {
     total: u64,
     kinds: BTreeMap<String, u64>,
     functions: BTreeMap<String, u64>,
@@ -98,7 +99,7 @@ struct Counts {
 
 impl Counts {
     /// The plugin's lines.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut counts = Self::default();
         for line in text.lines() {
             let mut words = line.splitn(3, ' ');
@@ -114,6 +115,11 @@ impl Counts {
             }
         }
         (counts.total > 0).then_some(counts)
+    }
+
+    /// All of them.
+    pub(crate) const fn total(&self) -> u64 {
+        self.total
     }
 
     /// What a longer run has more than a shorter one.

@@ -35,7 +35,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
-    Subcommand { name: "peers", summary: "our inference beside LiteRT's, in one run", run: peers::run_peers },
+    Subcommand { name: "peers", summary: "our networks beside other engines'", run: peers::run_peers },
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },
 ];

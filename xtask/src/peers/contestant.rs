@@ -1,0 +1,146 @@
+//! One form of a network in a process of its own that runs inferences on request, so that all can take turns.
+
+use std::fmt;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// Who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// litert, ort, ncnn, tract or clawdbot.
+    pub(super) who: String,
+    /// fp32, int8, ...
+    pub(super) form: String,
+    /// What it may use: a peer's pin, or our instruction set.
+    pub(super) isa: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} ({})", self.who, self.form, self.isa)
+    }
+}
+
+/// What one turn took.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    /// Each inference by the wall clock.
+    pub(super) wall_ms: Vec<f64>,
+    /// Processor time of all threads, a mean inference.
+    pub(super) cpu_ms: f64,
+}
+
+/// See the module.
+pub(super) struct Contestant {
+    pub(super) key: Key,
+    command: Command,
+}
+
+/// A contestant that is ready to run.
+pub(super) struct Running {
+    pub(super) key: Key,
+    /// Of its answer against the float network's; `None` for ours, which `clawdbot convert` judges.
+    pub(super) snr_db: Option<f64>,
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Contestant {
+    /// `command` follows the protocol of `benches/peers/driver.py`.
+    pub(super) const fn new(key: Key, command: Command) -> Self {
+        Self { key, command }
+    }
+
+    /// Starts it; with `samples`, under the sampler of `preload`, which writes there.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub(super) fn start(&mut self, sampler: Option<(&Path, &Path)>) -> Result<Running, String> {
+        if let Some((preload, samples)) = sampler {
+            self.command.env("LD_PRELOAD", preload).env("PEER_SAMPLES", samples);
+        }
+        let command = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| format!("{}: cannot be started: {error}", self.key))?;
+        let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(format!("{}: its pipes are missing", self.key));
+        };
+        let (key, requests, answers) = (self.key.clone(), Some(requests), BufReader::new(answers));
+        let mut running = Running { key, snr_db: None, child, requests, answers };
+        running.snr_db = running.line()?["snr_db"].as_f64();
+        Ok(running)
+    }
+
+    /// How to start it by hand, to see what it says.
+    pub(super) fn shown(&self) -> String {
+        format!("{:?}", self.command)
+    }
+}
+
+impl Running {
+    /// Runs `inferences`.
+    ///
+    /// # Errors
+    /// When it ended, or its answer is no list of times.
+    pub(super) fn turn(&mut self, inferences: usize) -> Result<Turn, String> {
+        let before = self.cpu_nanoseconds()?;
+        let request = format!("{inferences}\n");
+        let requests = self.requests.as_mut().ok_or_else(|| format!("{}: was ended", self.key))?;
+        requests.write_all(request.as_bytes()).map_err(|error| format!("{}: takes no request: {error}", self.key))?;
+        let answer = self.line()?;
+        let spent = self.cpu_nanoseconds()?.saturating_sub(before);
+        let times = answer.as_array().map(|times| times.iter().filter_map(Value::as_f64).collect::<Vec<_>>());
+        match times {
+            Some(times) if times.len() == inferences => Ok(Turn {
+                wall_ms: times.into_iter().map(|nanoseconds| nanoseconds / 1e6).collect(),
+                cpu_ms: spent as f64 / 1e6 / inferences as f64,
+            }),
+            _ => Err(format!("{}: asked for {inferences} inferences, answered {answer}", self.key)),
+        }
+    }
+
+    /// Lets it end by itself, so that it writes what it wants to write.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(super) fn end(mut self) -> Result<(), String> {
+        drop(self.requests.take());
+        let status = self.child.wait().map_err(|error| format!("{}: {error}", self.key))?;
+        if status.success() { Ok(()) } else { Err(format!("{}: ended with {status}", self.key)) }
+    }
+
+    fn line(&mut self) -> Result<Value, String> {
+        let mut line = String::new();
+        match self.answers.read_line(&mut line) {
+            Ok(0) => Err(format!("{}: ended early", self.key)),
+            Ok(_) => serde_json::from_str(&line).map_err(|error| format!("{}: no JSON ({error}): {line}", self.key)),
+            Err(error) => Err(format!("{}: {error}", self.key)),
+        }
+    }
+
+    /// Processor time of all its threads: the first number of each one's `schedstat` (Linux Documentation/scheduler).
+    fn cpu_nanoseconds(&self) -> Result<u64, String> {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(&folder).map_err(|error| format!("{folder}: {error}"))?;
+        let mut sum = 0_u64;
+        for task in tasks.flatten() {
+            // A thread may end between the listing and the look.
+            let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            sum += text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+        }
+        if sum == 0 { Err(format!("{folder}: this kernel keeps no schedstat")) } else { Ok(sum) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Most end with their input; one that hangs must not outlive us. One that has ended cannot be killed, which is well.
+        drop(self.requests.take());
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
+            eprintln!("{}: did not end: {error}", self.key);
+        }
+    }
+}
