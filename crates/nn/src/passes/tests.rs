@@ -1,7 +1,7 @@
 #![expect(clippy::cast_precision_loss, reason = "small numbers for the input")]
 
 use super::{
-    fold_affine, fold_constants, fold_pads, fold_unshuffles, fuse_activations, fuse_gates, fuse_residuals,
+    chain_pools, fold_affine, fold_constants, fold_pads, fold_unshuffles, fuse_activations, fuse_gates, fuse_residuals,
     merge_slices, remove_dead, simplify,
 };
 use crate::graph::{Activation, Graph, Node, Op, Value, ValueId, Window};
@@ -115,6 +115,25 @@ fn check(pass: fn(Graph) -> Graph, graph: Graph, expected: &[&str]) {
             assert!((a - b).abs() <= 1e-5 * a.abs().max(1.0), "{a} became {b}");
         }
     }
+}
+
+#[test]
+fn pools_of_several_sizes_become_a_chain() {
+    let mut builder = Builder::new();
+    let pool = |side: usize| Window { kernel: [side; 2], stride: [1; 2], padding: [(side - 1) / 2; 4] };
+    let inputs: Vec<ValueId> =
+        [3, 5, 9].map(|side| builder.node(Op::MaxPool(pool(side)), vec![ValueId(0)], &[1, 5, 4, 3])).to_vec();
+    let other = Window { padding: [1, 1, 0, 0], ..pool(2) };
+    let lopsided = builder.node(Op::MaxPool(other), vec![ValueId(0)], &[1, 5, 4, 3]);
+    builder.0.outputs = inputs;
+    builder.0.outputs.push(lopsided);
+    let graph = builder.0;
+    check(chain_pools, graph.clone(), &["other"; 4]);
+    let sides = chain_pools(graph).nodes.into_iter().map(|node| match node.op {
+        Op::MaxPool(window) => (window.kernel[0], node.inputs[0]),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(sides.collect::<Vec<_>>(), [(3, ValueId(0)), (3, ValueId(1)), (5, ValueId(2)), (2, ValueId(0))]);
 }
 
 #[test]
