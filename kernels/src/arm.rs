@@ -10,6 +10,8 @@ use std::arch::aarch64::{
 };
 use std::arch::asm;
 
+use crate::strided::Piece;
+
 /// Sixteen bytes.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -103,6 +105,17 @@ pub(crate) fn store_halves(low: &mut [i8; 8], high: &mut [i8; 8], value: int8x16
     }
 }
 
+/// Gives each sum a register of its own at this place. The compiler would otherwise copy a start value that several share
+/// once more wherever a loop might be skipped.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn settle(sums: &mut [int32x4_t]) {
+    for sum in sums {
+        // SAFETY: no instruction at all.
+        unsafe { asm!("/* {0:v} */", inout(vreg) * sum, options(pure, nomem, nostack, preserves_flags)) };
+    }
+}
+
 /// Two groups of four bytes, each in all quarters of a register.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -143,6 +156,71 @@ pub(crate) fn multiply_add_groups(sums: &mut [int32x4_t; 4], values: [int8x16_t;
             t0 = out(vreg) _, t1 = out(vreg) _, t2 = out(vreg) _, t3 = out(vreg) _,
             options(pure, nomem, nostack, preserves_flags)
         );
+    }
+}
+
+impl<const R: usize> Piece<'_, R> {
+    /// [`multiply_add_groups`] for the next sixteen elements of each row: four groups along K.
+    ///
+    /// One instruction spreads the four groups of a row over four registers and moves the row's pointer on; with the
+    /// eight registers of weights and the sums of four rows that takes all registers there are, so they are named here.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn multiply_add_16(&mut self, sums: &mut [[int32x4_t; 4]; R]) {
+        assert!(self.has::<16>(), "too few elements");
+        self.left -= 16;
+        // SAFETY: four groups of weights belong to the sixteen elements.
+        let groups: &[[i8; 16]; 8] = unsafe { &*self.weights.cast() };
+        self.weights = self.weights.wrapping_add(4);
+        let w: [int8x16_t; 8] = [
+            load_i8x16(&groups[0]),
+            load_i8x16(&groups[1]),
+            load_i8x16(&groups[2]),
+            load_i8x16(&groups[3]),
+            load_i8x16(&groups[4]),
+            load_i8x16(&groups[5]),
+            load_i8x16(&groups[6]),
+            load_i8x16(&groups[7]),
+        ];
+        for (row, [s0, s1, s2, s3]) in self.rows.iter_mut().zip(sums) {
+            // SAFETY: reads the sixteen elements that were there; all else touches registers only.
+            unsafe {
+                asm!(
+                    "ld4r {{v0.4s, v1.4s, v2.4s, v3.4s}}, [{row}], #16",
+                    "smull v4.8h, {w0:v}.8b, v0.8b",
+                    "smull2 v5.8h, {w0:v}.16b, v0.16b",
+                    "smull v6.8h, {w1:v}.8b, v0.8b",
+                    "smull2 v7.8h, {w1:v}.16b, v0.16b",
+                    "smlal v4.8h, {w2:v}.8b, v1.8b",
+                    "smlal2 v5.8h, {w2:v}.16b, v1.16b",
+                    "smlal v6.8h, {w3:v}.8b, v1.8b",
+                    "smlal2 v7.8h, {w3:v}.16b, v1.16b",
+                    "sadalp {s0:v}.4s, v4.8h",
+                    "smull v4.8h, {w4:v}.8b, v2.8b",
+                    "sadalp {s1:v}.4s, v5.8h",
+                    "smull2 v5.8h, {w4:v}.16b, v2.16b",
+                    "sadalp {s2:v}.4s, v6.8h",
+                    "smull v6.8h, {w5:v}.8b, v2.8b",
+                    "sadalp {s3:v}.4s, v7.8h",
+                    "smull2 v7.8h, {w5:v}.16b, v2.16b",
+                    "smlal v4.8h, {w6:v}.8b, v3.8b",
+                    "smlal2 v5.8h, {w6:v}.16b, v3.16b",
+                    "smlal v6.8h, {w7:v}.8b, v3.8b",
+                    "smlal2 v7.8h, {w7:v}.16b, v3.16b",
+                    "sadalp {s0:v}.4s, v4.8h",
+                    "sadalp {s1:v}.4s, v5.8h",
+                    "sadalp {s2:v}.4s, v6.8h",
+                    "sadalp {s3:v}.4s, v7.8h",
+                    row = inout(reg) *row,
+                    s0 = inout(vreg) *s0, s1 = inout(vreg) *s1, s2 = inout(vreg) *s2, s3 = inout(vreg) *s3,
+                    w0 = in(vreg) w[0], w1 = in(vreg) w[1], w2 = in(vreg) w[2], w3 = in(vreg) w[3],
+                    w4 = in(vreg) w[4], w5 = in(vreg) w[5], w6 = in(vreg) w[6], w7 = in(vreg) w[7],
+                    out("v0") _, out("v1") _, out("v2") _, out("v3") _,
+                    out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+                    options(pure, readonly, nostack, preserves_flags)
+                );
+            }
+        }
     }
 }
 

@@ -4,9 +4,9 @@
 //! its caller, so each instruction set's file asks for its own copy by `dense!("its features")`. It brings
 //!
 //! - `ROWS`, the rows of a full tile, even;
-//! - `Block::new(bias, output, n, channels)`, what turns the sums of 8 output channels into results;
-//! - `tile::<FORM, R, P>(pieces, block, row, output)`: R rows of any [`crate::strided::Pieces`] by 8 channels. R is `ROWS`
-//!   for every [`crate::epilogue::form`], and 1 to 4 (and `ROWS`) for form `OTHER`, which stores whatever is left over.
+//! - `Block`, what turns the sums of 8 output channels into results;
+//! - `sums!(R, pieces, block)`: the sums, bias included, of R rows of any [`crate::strided::Pieces`] by 8 channels. R is
+//!   `ROWS`, or 1 to 4 for what is left over. A macro too: the compiler would call it, and pass sums through memory.
 
 macro_rules! dense {
     ($features:literal) => {
@@ -21,22 +21,14 @@ macro_rules! dense {
         ) {
             for (n, panel) in gemm.panels() {
                 let block = Block::new(gemm.bias, output, n, gemm.n);
-                let run = 0..rows;
-                let row = match output.form((gemm.n - n).min(8)) {
-                    form::CLAMP => full::<{ form::CLAMP }>(source, panel, &block, run, output),
-                    form::RESIDUAL => full::<{ form::RESIDUAL }>(source, panel, &block, run, output),
-                    form::LEAKY => full::<{ form::LEAKY }>(source, panel, &block, run, output),
-                    form::BUMP => full::<{ form::BUMP }>(source, panel, &block, run, output),
-                    _ => full::<{ form::OTHER }>(source, panel, &block, run, output),
-                };
-                let mut row = row;
+                let done = by_form::<true>(source, panel, &block, 0..rows, output);
+                let mut row = done;
                 while row < rows {
-                    let left = rows - row;
-                    row += match left {
-                        1 => tile::<{ form::OTHER }, 1, _>(source.tile(row, panel), &block, row, output),
-                        2 => tile::<{ form::OTHER }, 2, _>(source.tile(row, panel), &block, row, output),
-                        3 => tile::<{ form::OTHER }, 3, _>(source.tile(row, panel), &block, row, output),
-                        _ => tile::<{ form::OTHER }, 4, _>(source.tile(row, panel), &block, row, output),
+                    row += match rows - row {
+                        1 => left_over::<1, _>(source.tiles::<1, true>(row, 1, panel), &block, row, output),
+                        2 => left_over::<2, _>(source.tiles::<2, true>(row, 1, panel), &block, row, output),
+                        3 => left_over::<3, _>(source.tiles::<3, true>(row, 1, panel), &block, row, output),
+                        _ => left_over::<4, _>(source.tiles::<4, true>(row, 1, panel), &block, row, output),
                     };
                 }
             }
@@ -44,20 +36,66 @@ macro_rules! dense {
 
         /// The full tiles of the rows `run` of the output, which are the rows of `source` from its first on; answers the
         /// output's row after them.
-        #[inline]
         #[target_feature(enable = $features)]
-        fn full<const FORM: u8>(
+        fn by_form<const ONE: bool>(
             source: &$crate::strided::Strided<'_>,
             panel: &[$crate::strided::Group],
             block: &Block<'_>,
             run: std::ops::Range<usize>,
             output: &mut $crate::epilogue::Output<'_>,
         ) -> usize {
-            let mut row = run.start;
-            while run.end - row >= ROWS {
-                row += tile::<FORM, ROWS, _>(source.tile(row - run.start, panel), block, row, output);
+            let after = run.start + run.len() / ROWS * ROWS;
+            let run = run.start..after;
+            match block.form(output) {
+                form::CLAMP => full::<{ form::CLAMP }, ONE>(source, panel, block, run, output),
+                form::RESIDUAL => full::<{ form::RESIDUAL }, ONE>(source, panel, block, run, output),
+                form::LEAKY => full::<{ form::LEAKY }, ONE>(source, panel, block, run, output),
+                form::BUMP => full::<{ form::BUMP }, ONE>(source, panel, block, run, output),
+                _ => {
+                    for (index, pieces) in source.tiles::<ROWS, ONE>(0, run.len() / ROWS, panel).enumerate() {
+                        let sums = sums!(ROWS, pieces, block);
+                        block.store_other(&sums, run.start + index * ROWS, output);
+                    }
+                }
             }
-            row
+            after
+        }
+
+        /// Full tiles of a form of their own.
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn full<const FORM: u8, const ONE: bool>(
+            source: &$crate::strided::Strided<'_>,
+            panel: &[$crate::strided::Group],
+            block: &Block<'_>,
+            run: std::ops::Range<usize>,
+            output: &mut $crate::epilogue::Output<'_>,
+        ) {
+            let mut places = block.places(output, &run);
+            for pieces in source.tiles::<ROWS, ONE>(0, run.len() / ROWS, panel) {
+                let sums = sums!(ROWS, pieces, block);
+                let (mut targets, residual) = places.next::<FORM, ROWS>();
+                let pairs = sums.as_chunks::<2>().0.iter().zip(residual.as_chunks::<2>().0);
+                for (targets, (sums, residual)) in targets.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
+                    block.store::<FORM>(sums, residual, targets);
+                }
+            }
+        }
+
+        /// The one tile of `tiles`, of R rows; answers R.
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn left_over<'a, const R: usize, P: $crate::strided::Pieces<'a, R>>(
+            tiles: impl IntoIterator<Item = P>,
+            block: &Block<'_>,
+            row: usize,
+            output: &mut $crate::epilogue::Output<'_>,
+        ) -> usize {
+            for pieces in tiles {
+                let sums = sums!(R, pieces, block);
+                block.store_other(&sums, row, output);
+            }
+            R
         }
 
         /// A convolution over a picture of at least 8 channels.
@@ -68,31 +106,20 @@ macro_rules! dense {
             let output = &mut task.output;
             for (n, panel) in task.gemm.panels() {
                 let block = Block::new(task.gemm.bias, output, n, task.gemm.n);
-                let form = output.form((task.gemm.n - n).min(8));
                 for run in windows.runs(ROWS) {
                     match run {
                         Run::Inside(source, run) => {
-                            let source = &source;
-                            match form {
-                                form::CLAMP => full::<{ form::CLAMP }>(source, panel, &block, run, output),
-                                form::RESIDUAL => full::<{ form::RESIDUAL }>(source, panel, &block, run, output),
-                                form::LEAKY => full::<{ form::LEAKY }>(source, panel, &block, run, output),
-                                form::BUMP => full::<{ form::BUMP }>(source, panel, &block, run, output),
-                                _ => full::<{ form::OTHER }>(source, panel, &block, run, output),
-                            };
+                            by_form::<false>(&source, panel, &block, run, output);
                         }
                         Run::Anywhere(run) => {
                             let mut row = run.start;
                             while row < run.end {
-                                let left = run.end - row;
-                                row += match left {
-                                    ROWS.. => {
-                                        tile::<{ form::OTHER }, ROWS, _>(windows.tile(row, panel), &block, row, output)
-                                    }
-                                    1 => tile::<{ form::OTHER }, 1, _>(windows.tile(row, panel), &block, row, output),
-                                    2 => tile::<{ form::OTHER }, 2, _>(windows.tile(row, panel), &block, row, output),
-                                    3 => tile::<{ form::OTHER }, 3, _>(windows.tile(row, panel), &block, row, output),
-                                    _ => tile::<{ form::OTHER }, 4, _>(windows.tile(row, panel), &block, row, output),
+                                row += match run.end - row {
+                                    ROWS.. => left_over::<ROWS, _>([windows.tile(row, panel)], &block, row, output),
+                                    1 => left_over::<1, _>([windows.tile(row, panel)], &block, row, output),
+                                    2 => left_over::<2, _>([windows.tile(row, panel)], &block, row, output),
+                                    3 => left_over::<3, _>([windows.tile(row, panel)], &block, row, output),
+                                    _ => left_over::<4, _>([windows.tile(row, panel)], &block, row, output),
                                 };
                             }
                         }

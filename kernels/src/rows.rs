@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::geometry::Geometry;
-use crate::strided::{Group, Piece, Pieces, Strided};
+use crate::strided::{Group, Piece, Pieces, Strided, cells};
 
 /// Longest piece of a window, in elements: what the row of padding holds.
 const PIECE: usize = 256;
@@ -67,46 +67,6 @@ impl<'a, T: Copy + 'static> Windows<'a, T> {
         })
     }
 
-    /// Copies the windows of the output pixels from `first` on into rows of `k` bytes, as many as there are and as
-    /// `buffer` holds (a multiple of eight), and answers their number. Only for pictures of 4 channels. `buffer` is zero
-    /// where no tap is written, and stays so.
-    pub(crate) fn gather(&self, first: usize, k: usize, buffer: &mut [T; GATHERED]) -> usize {
-        let geometry = self.geometry;
-        let rows = (GATHERED / k / 8 * 8).min(self.count() - first);
-        let columns = geometry.columns_inside();
-        let line = geometry.kernel[1] * 4;
-        let (mut y, mut x) = (self.rows.start + first / geometry.output_width, first % geometry.output_width);
-        for buffer in buffer.chunks_exact_mut(k).take(rows) {
-            match geometry.rows_inside(y).filter(|_| columns.contains(&x)) {
-                Some(top) => {
-                    let mut start = (top * geometry.input_width + x * geometry.stride[1] - geometry.padding_left) * 4;
-                    for target in buffer[..geometry.taps() * 4].chunks_exact_mut(line) {
-                        target.copy_from_slice(&self.input[start..][..line]);
-                        start += geometry.input_width * 4;
-                    }
-                }
-                None => self.gather_at_border([y, x], buffer),
-            }
-            x += 1;
-            if x == geometry.output_width {
-                (x, y) = (0, y + 1);
-            }
-        }
-        rows
-    }
-
-    /// The window of one output pixel, cell by cell.
-    #[cold]
-    fn gather_at_border(&self, [y, x]: [usize; 2], buffer: &mut [T]) {
-        let geometry = self.geometry;
-        let [corner] = self.corners::<1>((y - self.rows.start) * geometry.output_width + x);
-        let mut tap = [0; 2];
-        for cell in buffer.as_chunks_mut::<4>().0.iter_mut().take(geometry.taps()) {
-            cell.copy_from_slice(self.cell(corner, tap, 0, 4));
-            tap = next_tap(tap, geometry.kernel);
-        }
-    }
-
     /// `width` channels from `channel` on of a cell of a window.
     #[inline(always)]
     fn cell(&self, corner: [usize; 2], tap: [usize; 2], channel: usize, width: usize) -> &[T] {
@@ -129,6 +89,65 @@ pub(crate) enum Run<'a> {
 }
 
 impl<'a> Windows<'a, i8> {
+    /// Copies the windows of the output pixels from `first` on into rows of `k` bytes, as many as there are and as
+    /// `buffer` holds (a multiple of eight), and answers their number. Only for pictures of 4 channels. `buffer` is zero
+    /// where no tap is written, and stays so.
+    pub(crate) fn gather(&self, first: usize, k: usize, buffer: &mut [i8; GATHERED]) -> usize {
+        let geometry = self.geometry;
+        let rows = (GATHERED / k / 8 * 8).min(self.count() - first);
+        let columns = geometry.columns_inside();
+        let mut row = 0;
+        while row < rows {
+            let pixel = first + row;
+            let (y, x) = (self.rows.start + pixel / geometry.output_width, pixel % geometry.output_width);
+            let buffer = &mut buffer[row * k..];
+            let Some(top) = geometry.rows_inside(y).filter(|_| columns.contains(&x)) else {
+                self.gather_at_border(pixel, &mut buffer[..k]);
+                row += 1;
+                continue;
+            };
+            let run = (columns.end - x).min(rows - row);
+            let start = (top * geometry.input_width + x * geometry.stride[1] - geometry.padding_left) * 4;
+            let buffer = &mut buffer[..run * k];
+            match geometry.kernel {
+                [3, 3] => self.gather_lines::<12, 3>(start, k, buffer),
+                [6, 6] => self.gather_lines::<24, 6>(start, k, buffer),
+                _ => {
+                    for (index, row) in buffer.chunks_exact_mut(k).enumerate() {
+                        self.gather_at_border(pixel + index, row);
+                    }
+                }
+            }
+            row += run;
+        }
+        rows
+    }
+
+    /// Windows of LINES lines of BYTES elements each, inside of the input, from `start` on; one for each `k` of `buffer`.
+    fn gather_lines<const BYTES: usize, const LINES: usize>(&self, start: usize, k: usize, buffer: &mut [i8]) {
+        let mut start = start;
+        for row in buffer.chunks_exact_mut(k) {
+            let lines = row.as_chunks_mut::<BYTES>().0.first_chunk_mut::<LINES>().expect("K holds the window");
+            let sources = cells::<BYTES>(self.input, start, self.geometry.input_width * 4, LINES);
+            for (line, source) in lines.iter_mut().zip(sources) {
+                *line = *source;
+            }
+            start += self.geometry.stride[1] * 4;
+        }
+    }
+
+    /// The window of one output pixel, cell by cell.
+    #[cold]
+    fn gather_at_border(&self, pixel: usize, buffer: &mut [i8]) {
+        let geometry = self.geometry;
+        let [corner] = self.corners::<1>(pixel);
+        let mut tap = [0; 2];
+        for cell in buffer.as_chunks_mut::<4>().0.iter_mut().take(geometry.taps()) {
+            cell.copy_from_slice(self.cell(corner, tap, 0, 4));
+            tap = next_tap(tap, geometry.kernel);
+        }
+    }
+
     /// All pixels, in order.
     pub(crate) fn runs(&self, tile: usize) -> impl Iterator<Item = Run<'a>> {
         let geometry = *self.geometry;

@@ -1,5 +1,5 @@
-//! The unsafe edge of walks through memory, the same for every processor: slices that lie a stride apart, checked once a
-//! tile and not once a row, and steps along K without a check each.
+//! The unsafe edge of walks through memory: slices that lie a stride apart, checked once for many of them, and steps along
+//! K without a check each.
 
 use std::arch::asm;
 use std::marker::PhantomData;
@@ -8,11 +8,13 @@ use std::marker::PhantomData;
 pub(crate) type Group = [i8; 32];
 
 /// R rows along K, and the weights of 8 output channels for them.
+///
+/// What `arm.rs` relies on where it steps by itself: behind each pointer of `rows` lie `left` elements, behind `weights` a
+/// group for each four of them.
 pub(crate) struct Piece<'a, const R: usize> {
-    rows: [*const i8; R],
-    weights: *const Group,
-    /// Elements that each row still has; of weights there is a group for each four of them.
-    left: usize,
+    pub(crate) rows: [*const i8; R],
+    pub(crate) weights: *const Group,
+    pub(crate) left: usize,
     lifetime: PhantomData<&'a [i8]>,
 }
 
@@ -36,7 +38,7 @@ impl<'a, const R: usize> Piece<'a, R> {
     #[inline(always)]
     pub(crate) fn step<const W: usize, const GROUPS: usize>(&mut self) -> ([&'a [i8; W]; R], &'a [Group; GROUPS]) {
         const { assert!(GROUPS * 4 == W) }
-        assert!(self.has::<W>(), "{W} elements of {}", self.left);
+        assert!(self.has::<W>(), "too few elements");
         self.left -= W;
         let (rows, weights) = (self.rows, self.weights);
         for row in &mut self.rows {
@@ -82,8 +84,8 @@ pub(crate) struct Strided<'a> {
     pub(crate) length: usize,
 }
 
-/// See [`Strided`].
-pub(crate) struct StridedPieces<'a, const R: usize> {
+/// See [`Strided`]. ONE says that there is one piece, so that no loop over pieces is made.
+pub(crate) struct StridedPieces<'a, const R: usize, const ONE: bool> {
     rows: [*const i8; R],
     weights: *const Group,
     pieces: usize,
@@ -93,61 +95,109 @@ pub(crate) struct StridedPieces<'a, const R: usize> {
 }
 
 impl<'a> Strided<'a> {
-    /// The rows `first..first + R`, which must lie inside of the input; `panel` holds the weights of all pieces.
+    /// The rows from `first` on by tiles of R, `tiles` of them, which must lie inside of the input; `panel` holds the
+    /// weights of all pieces.
     #[inline(always)]
-    pub(crate) fn tile<const R: usize>(&self, first: usize, panel: &'a [Group]) -> StridedPieces<'a, R> {
-        let Self { row_stride, pieces, piece_stride, length, .. } = *self;
-        let start = self.start + first * row_stride;
-        let end = start + (R - 1) * row_stride + pieces.saturating_sub(1) * piece_stride + length;
-        assert!(end <= self.input.len(), "a tile ends at {end} of {}", self.input.len());
-        assert!(length.is_multiple_of(4) && pieces * length <= panel.len() * 4, "{pieces} pieces of {length}");
-        let mut rows = [self.input.as_ptr(); R];
-        for (index, row) in rows.iter_mut().enumerate() {
-            *row = separate(row.wrapping_add(start + index * row_stride));
+    pub(crate) fn tiles<const R: usize, const ONE: bool>(
+        &self,
+        first: usize,
+        tiles: usize,
+        panel: &'a [Group],
+    ) -> impl Iterator<Item = StridedPieces<'a, R, ONE>> {
+        let Self { row_stride, piece_stride, length, .. } = *self;
+        let pieces = if ONE { 1 } else { self.pieces };
+        let mut start = self.input.as_ptr().wrapping_add(self.start + first * row_stride);
+        if tiles > 0 {
+            let end =
+                self.start + (first + tiles * R - 1) * row_stride + pieces.saturating_sub(1) * piece_stride + length;
+            assert!(end <= self.input.len(), "rows beyond the input");
+            assert!(length.is_multiple_of(4) && pieces * length <= panel.len() * 4, "more elements than weights");
         }
-        StridedPieces { rows, weights: panel.as_ptr(), pieces, piece_stride, length, lifetime: PhantomData }
+        let weights = panel.as_ptr();
+        (0..tiles).map(move |_| {
+            let mut rows = [start; R];
+            for (index, row) in rows.iter_mut().enumerate() {
+                *row = separate(row.wrapping_add(index * row_stride));
+            }
+            start = start.wrapping_add(R * row_stride);
+            StridedPieces { rows, weights, pieces, piece_stride, length, lifetime: PhantomData }
+        })
     }
 }
 
-impl<'a, const R: usize> Pieces<'a, R> for StridedPieces<'a, R> {
+impl<'a, const R: usize, const ONE: bool> Pieces<'a, R> for StridedPieces<'a, R, ONE> {
     #[inline(always)]
     fn next(&mut self) -> Option<Piece<'a, R>> {
         if self.pieces == 0 {
             return None;
         }
-        self.pieces -= 1;
         let (rows, weights) = (self.rows, self.weights);
-        // Behind the last piece the pointers may leave the input, and are not read any more.
-        for row in &mut self.rows {
-            *row = row.wrapping_add(self.piece_stride);
+        self.pieces -= 1;
+        if !ONE {
+            // Behind the last piece the pointers may leave the input, and are not read any more.
+            for row in &mut self.rows {
+                *row = row.wrapping_add(self.piece_stride);
+            }
+            self.weights = weights.wrapping_add(self.length / 4);
         }
-        self.weights = weights.wrapping_add(self.length / 4);
         Some(Piece { rows, weights, left: self.length, lifetime: PhantomData })
     }
 }
 
-/// R arrays of W elements, `stride` apart, the first from `start` on.
-#[inline(always)]
-pub(crate) fn arrays<T, const R: usize, const W: usize>(source: &[T], start: usize, stride: usize) -> [&[T; W]; R] {
-    let end = start + (R - 1) * stride + W;
-    assert!(end <= source.len(), "rows end at {end} of {}", source.len());
-    // SAFETY: each array ends at `end` or before it, so inside of the slice.
-    std::array::from_fn(|row| unsafe { &*source.as_ptr().add(start + row * stride).cast() })
+/// Eight bytes of each of many rows, to read.
+pub(crate) struct Eights<'a> {
+    next: *const i8,
+    stride: usize,
+    left: usize,
+    lifetime: PhantomData<&'a [i8]>,
 }
 
-/// R arrays of W elements to write, `stride` apart, the first from `start` on.
-#[inline(always)]
-pub(crate) fn arrays_mut<T, const R: usize, const W: usize>(
-    target: &mut [T],
-    start: usize,
+impl<'a> Eights<'a> {
+    /// `rows` times eight bytes, `stride` apart, the first from `start` on.
+    pub(crate) fn new(source: &'a [i8], start: usize, stride: usize, rows: usize) -> Self {
+        assert!(rows == 0 || start + (rows - 1) * stride + 8 <= source.len(), "rows beyond the slice");
+        Self { next: source.as_ptr().wrapping_add(start), stride, left: rows, lifetime: PhantomData }
+    }
+
+    /// Those of the next R rows.
+    #[inline(always)]
+    pub(crate) fn next<const R: usize>(&mut self) -> [&'a [i8; 8]; R] {
+        assert!(self.left >= R, "fewer rows than that");
+        self.left -= R;
+        let first = self.next;
+        self.next = first.wrapping_add(R * self.stride);
+        // SAFETY: `left` rows, this one among them, lie inside of the slice that `new` was given.
+        std::array::from_fn(|row| unsafe { &*first.wrapping_add(row * self.stride).cast() })
+    }
+}
+
+/// Eight bytes of each of many rows, to write.
+pub(crate) struct EightsMut<'a> {
+    next: *mut i8,
     stride: usize,
-) -> [&mut [T; W]; R] {
-    let end = start + (R - 1) * stride + W;
-    assert!(end <= target.len() && (R == 1 || stride >= W), "rows of {W}, {stride} apart, end at {end}");
-    let first = target.as_mut_ptr();
-    // SAFETY: each array ends at `end` or before it, so inside of the slice; they do not overlap, since the stride is
-    // at least their width.
-    std::array::from_fn(|row| unsafe { &mut *first.add(start + row * stride).cast() })
+    left: usize,
+    lifetime: PhantomData<&'a mut [i8]>,
+}
+
+impl<'a> EightsMut<'a> {
+    /// `rows` times eight bytes, `stride` apart, the first from `start` on.
+    pub(crate) fn new(target: &'a mut [i8], start: usize, stride: usize, rows: usize) -> Self {
+        assert!(rows == 0 || start + (rows - 1) * stride + 8 <= target.len(), "rows beyond the slice");
+        assert!(rows < 2 || stride >= 8, "rows that overlap");
+        Self { next: target.as_mut_ptr().wrapping_add(start), stride, left: rows, lifetime: PhantomData }
+    }
+
+    /// Those of the next R rows.
+    #[inline(always)]
+    pub(crate) fn next<const R: usize>(&mut self) -> [&'a mut [i8; 8]; R] {
+        assert!(self.left >= R, "fewer rows than that");
+        self.left -= R;
+        let first = self.next;
+        self.next = first.wrapping_add(R * self.stride);
+        // SAFETY: `left` rows, this one among them, lie inside of the slice that `new` was given. They do not overlap,
+        // and each is handed out once.
+        std::array::from_fn(|row| unsafe { &mut *first.wrapping_add(row * self.stride).cast() })
+    }
 }
 
 /// `count` arrays of W elements, `stride` apart, the first from `start` on.

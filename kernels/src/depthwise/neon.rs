@@ -90,18 +90,28 @@ fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
     task: &mut Task<'_>,
 ) {
     let stride = task.output_stride;
+    let at_once = 3 - S;
     let mut targets = cells_mut::<BLOCK>(task.output, pixel * stride + part.channel, stride, part.width);
-    let mut pixel = pixel;
-    for step in 0..=(LINE - W) / 2 {
-        let window = lines.map(|line| line[2 * step..2 * step + W].first_chunk::<W>().expect("W cells"));
-        let Some(target) = targets.next() else { return };
-        pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixel, target);
-        if S == 1 {
-            let Some(target) = targets.next() else { return };
-            pixels.store::<FORM>(sums(&window, 1, weights, pixels.bias), pixel + 1, target);
+    for step in 0..(part.width / at_once).min(1 + (LINE - W) / 2) {
+        let window = window::<K, W>(&lines, step);
+        let pixel = pixel + step * at_once;
+        let first = sums(&window, 0, weights, pixels.bias);
+        pixels.store::<FORM>(first, pixel, targets.next().expect("a target a pixel"));
+        if at_once == 2 {
+            let second = sums(&window, 1, weights, pixels.bias);
+            pixels.store::<FORM>(second, pixel + 1, targets.next().expect("a target a pixel"));
         }
-        pixel += if S == 1 { 2 } else { 1 };
     }
+    for target in targets {
+        let last = sums(&window::<K, W>(&lines, part.width / 2), 0, weights, pixels.bias);
+        pixels.store::<FORM>(last, pixel + part.width - 1, target);
+    }
+}
+
+/// Cells 2 x `step` and W - 1 more of each line.
+#[inline(always)]
+fn window<'a, const K: usize, const W: usize>(lines: &[&'a [Cell; LINE]; K], step: usize) -> [&'a [Cell; W]; K] {
+    std::array::from_fn(|line| lines[line][2 * step..2 * step + W].first_chunk().expect("W cells"))
 }
 
 /// The same by the slow epilogue.

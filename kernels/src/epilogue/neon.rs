@@ -10,12 +10,14 @@ use std::arch::aarch64::{
     vreinterpretq_u16_s16, vrshlq_u16, vshlq_s16, vsubl_high_s8, vsubl_s8, vsubw_high_u8, vsubw_u8,
 };
 
+use std::ops::Range;
+
 use super::{Activation, Grid, Output, Requantize, Residual, form};
 use crate::arm::{
     load_f32x4, load_i8x8, load_i8x16, load_i16x8, load_i32x4, load_u8x64, store_f32x4, store_halves, store_i8x8,
     store_i8x16,
 };
-use crate::strided::{arrays, arrays_mut};
+use crate::strided::{Eights, EightsMut};
 
 /// Four registers of sums or of real numbers: sixteen results.
 type Quads<T> = [T; 4];
@@ -214,6 +216,21 @@ enum Finish<'a> {
     F32(Floats),
 }
 
+/// Where the results of a run of rows go, and their residual.
+pub(crate) struct Places<'a> {
+    results: EightsMut<'a>,
+    residual: Eights<'a>,
+}
+
+impl<'a> Places<'a> {
+    /// Those of the next R rows.
+    #[inline(always)]
+    pub(crate) fn next<const FORM: u8, const R: usize>(&mut self) -> ([&'a mut [i8; 8]; R], [&'a [i8; 8]; R]) {
+        let residual = if FORM == form::RESIDUAL { self.residual.next() } else { [&[0; 8]; R] };
+        (self.results.next(), residual)
+    }
+}
+
 impl<'a> Block<'a> {
     /// For the channels from `n` on of `channels`.
     #[inline]
@@ -233,42 +250,45 @@ impl<'a> Block<'a> {
         Self { bias: [load_i32x4(low), load_i32x4(high)], n, count: (channels - n).min(8), finish }
     }
 
-    /// Stores the results of R rows from `row` on; the sums hold the bias. R is even unless the form is `OTHER`.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    pub(crate) fn store<const FORM: u8, const R: usize>(
-        &self,
-        sums: &[[int32x4_t; 2]; R],
-        row: usize,
-        output: &mut Output<'_>,
-    ) {
-        if FORM == form::OTHER {
-            return self.store_other(sums, row, output);
-        }
-        let (Finish::I8(law, channels), Output::I8 { data, stride, requantize }) = (&self.finish, output) else {
+    /// The form of this block.
+    pub(crate) const fn form(&self, output: &Output<'_>) -> u8 {
+        output.form(self.count)
+    }
+
+    /// Where the results of `rows` go, and their residual. Not for form `OTHER`.
+    pub(crate) fn places<'o>(&self, output: &'o mut Output<'_>, rows: &Range<usize>) -> Places<'o> {
+        let Output::I8 { data, stride, requantize } = output else {
             unreachable!("a form other than OTHER is one of I8");
         };
-        let mut targets: [&mut [i8; 8]; R] = arrays_mut(data, row * *stride + self.n, *stride);
-        let residual: [&[i8; 8]; R] = match requantize.residual {
-            Some(Residual { data, stride, .. }) if FORM == form::RESIDUAL => {
-                arrays(data, row * stride + self.n, stride)
-            }
-            _ => [&[0; 8]; R],
+        let residual = requantize
+            .residual
+            .map(|Residual { data, stride, .. }| Eights::new(data, rows.start * stride + self.n, stride, rows.len()));
+        let results = EightsMut::new(data, rows.start * *stride + self.n, *stride, rows.len());
+        Places { results, residual: residual.unwrap_or_else(|| Eights::new(&[], 0, 0, 0)) }
+    }
+
+    /// Stores the results of two rows; the sums hold the bias. Not for form `OTHER`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn store<const FORM: u8>(
+        &self,
+        sums: &[[int32x4_t; 2]; 2],
+        residual: &[&[i8; 8]; 2],
+        targets: &mut [&mut [i8; 8]; 2],
+    ) {
+        let Finish::I8(law, channels) = &self.finish else {
+            unreachable!("a form other than OTHER is one of I8");
         };
-        for ((targets, sums), residual) in
-            targets.as_chunks_mut::<2>().0.iter_mut().zip(sums.as_chunks::<2>().0).zip(residual.as_chunks::<2>().0)
-        {
-            let addends = vcombine_s8(load_i8x8(residual[0]), load_i8x8(residual[1]));
-            let quads = [sums[0][0], sums[0][1], sums[1][0], sums[1][1]];
-            let [first, second] = targets;
-            store_halves(first, second, law.results::<FORM>(quads, channels, addends));
-        }
+        let addends = vcombine_s8(load_i8x8(residual[0]), load_i8x8(residual[1]));
+        let quads = [sums[0][0], sums[0][1], sums[1][0], sums[1][1]];
+        let [first, second] = targets;
+        store_halves(first, second, law.results::<FORM>(quads, channels, addends));
     }
 
     /// Any output. A function of its own, since the loops of the other forms should stay short.
     #[inline(never)]
     #[target_feature(enable = "neon")]
-    fn store_other(&self, sums: &[[int32x4_t; 2]], row: usize, output: &mut Output<'_>) {
+    pub(crate) fn store_other(&self, sums: &[[int32x4_t; 2]], row: usize, output: &mut Output<'_>) {
         for (index, sums) in sums.iter().enumerate() {
             let row = row + index;
             match (&self.finish, &mut *output) {

@@ -8,50 +8,49 @@
 use std::arch::aarch64::{int8x16_t, vdupq_n_s32, vpaddq_s32, vzip1q_s32, vzip2q_s32};
 
 use super::Task;
-use crate::arm::{load_i8x16, multiply_add_groups, splat_i8x4x2};
+use crate::arm::{load_i8x16, multiply_add_groups, settle, splat_i8x4x2};
 use crate::dense::dense;
+use crate::epilogue::form;
 use crate::epilogue::neon::Block;
-use crate::epilogue::{Output, form};
 use crate::strided::{Group, Pieces};
 
 /// Rows of a tile.
 const ROWS: usize = 4;
+
+/// `sums!(R, pieces, block)`: R rows by 8 channels.
+macro_rules! sums {
+    ($rows:expr, $pieces:expr, $block:expr) => {{
+        let [low, high] = $block.bias;
+        let zero = vdupq_n_s32(0);
+        let start = [vzip1q_s32(low, zero), vzip2q_s32(low, zero), vzip1q_s32(high, zero), vzip2q_s32(high, zero)];
+        let mut sums = [start; $rows];
+        settle(sums.as_flattened_mut());
+        let mut pieces = $pieces;
+        while let Some(mut piece) = pieces.next() {
+            while piece.has::<16>() {
+                piece.multiply_add_16(&mut sums);
+            }
+            if piece.has::<8>() {
+                let (values, groups) = piece.step::<8, 2>();
+                let weights = quads(groups);
+                for (sums, values) in sums.iter_mut().zip(values) {
+                    multiply_add_groups(sums, splat_i8x4x2(values), &weights);
+                }
+            }
+        }
+        let mut done = [[zero; 2]; $rows];
+        for (done, sums) in done.iter_mut().zip(&sums) {
+            *done = [vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3])];
+        }
+        done
+    }};
+}
 
 dense!("neon");
 
 #[target_feature(enable = "neon")]
 pub(super) fn run(mut task: Task<'_>) {
     matrix(&task.source(), task.rows, task.gemm, &mut task.output);
-}
-
-/// R rows by 8 channels; answers R.
-#[inline]
-#[target_feature(enable = "neon")]
-fn tile<'a, const FORM: u8, const R: usize, P: Pieces<'a, R>>(
-    mut pieces: P,
-    block: &Block<'_>,
-    row: usize,
-    output: &mut Output<'_>,
-) -> usize {
-    let [low, high] = block.bias;
-    let zero = vdupq_n_s32(0);
-    let start = [vzip1q_s32(low, zero), vzip2q_s32(low, zero), vzip1q_s32(high, zero), vzip2q_s32(high, zero)];
-    let mut sums = [start; R];
-    while let Some(mut piece) = pieces.next() {
-        while piece.has::<8>() {
-            let (values, groups) = piece.step::<8, 2>();
-            let weights = quads(groups);
-            for (sums, values) in sums.iter_mut().zip(values) {
-                multiply_add_groups(sums, splat_i8x4x2(values), &weights);
-            }
-        }
-    }
-    let mut done = [[zero; 2]; R];
-    for (done, sums) in done.iter_mut().zip(&sums) {
-        *done = [vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3])];
-    }
-    block.store::<FORM, R>(&done, row, output);
-    R
 }
 
 /// Two groups of weights: channels 0-3 and 4-7 of each.

@@ -6,10 +6,10 @@
 use std::arch::aarch64::{int8x16_t, int32x4_t, vcombine_s8, vdupq_n_s8};
 
 use super::Task;
-use crate::arm::{dot_lane, load_i8x8, load_i8x16};
+use crate::arm::{dot_lane, load_i8x8, load_i8x16, settle};
 use crate::dense::dense;
+use crate::epilogue::form;
 use crate::epilogue::neon::Block;
-use crate::epilogue::{Output, form};
 use crate::strided::{Group, Pieces};
 
 /// Rows of a tile.
@@ -18,48 +18,44 @@ const ROWS: usize = 8;
 /// Of each row: channels 0-3 and 4-7.
 type Sums<const R: usize> = [[int32x4_t; 2]; R];
 
+/// `sums!(R, pieces, block)`: R rows by 8 channels.
+macro_rules! sums {
+    ($rows:expr, $pieces:expr, $block:expr) => {{
+        let mut sums = [$block.bias; $rows];
+        settle(sums.as_flattened_mut());
+        let mut pieces = $pieces;
+        while let Some(mut piece) = pieces.next() {
+            while piece.has::<16>() {
+                let (rows, groups) = piece.step::<16, 4>();
+                let mut values = [vdupq_n_s8(0); $rows];
+                for (value, row) in values.iter_mut().zip(rows) {
+                    *value = load_i8x16(row);
+                }
+                group::<0, { $rows }>(&mut sums, &values, &groups[0]);
+                group::<1, { $rows }>(&mut sums, &values, &groups[1]);
+                group::<2, { $rows }>(&mut sums, &values, &groups[2]);
+                group::<3, { $rows }>(&mut sums, &values, &groups[3]);
+            }
+            if piece.has::<8>() {
+                let (rows, groups) = piece.step::<8, 2>();
+                let mut values = [vdupq_n_s8(0); $rows];
+                for (value, row) in values.iter_mut().zip(rows) {
+                    let half = load_i8x8(row);
+                    *value = vcombine_s8(half, half);
+                }
+                group::<0, { $rows }>(&mut sums, &values, &groups[0]);
+                group::<1, { $rows }>(&mut sums, &values, &groups[1]);
+            }
+        }
+        sums
+    }};
+}
+
 dense!("neon,dotprod");
 
 #[target_feature(enable = "neon,dotprod")]
 pub(super) fn run(mut task: Task<'_>) {
     matrix(&task.source(), task.rows, task.gemm, &mut task.output);
-}
-
-/// R rows by 8 channels; answers R.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-fn tile<'a, const FORM: u8, const R: usize, P: Pieces<'a, R>>(
-    mut pieces: P,
-    block: &Block<'_>,
-    row: usize,
-    output: &mut Output<'_>,
-) -> usize {
-    let mut sums = [block.bias; R];
-    while let Some(mut piece) = pieces.next() {
-        while piece.has::<16>() {
-            let (rows, groups) = piece.step::<16, 4>();
-            let mut values = [vdupq_n_s8(0); R];
-            for (value, row) in values.iter_mut().zip(rows) {
-                *value = load_i8x16(row);
-            }
-            group::<0, R>(&mut sums, &values, &groups[0]);
-            group::<1, R>(&mut sums, &values, &groups[1]);
-            group::<2, R>(&mut sums, &values, &groups[2]);
-            group::<3, R>(&mut sums, &values, &groups[3]);
-        }
-        if piece.has::<8>() {
-            let (rows, groups) = piece.step::<8, 2>();
-            let mut values = [vdupq_n_s8(0); R];
-            for (value, row) in values.iter_mut().zip(rows) {
-                let half = load_i8x8(row);
-                *value = vcombine_s8(half, half);
-            }
-            group::<0, R>(&mut sums, &values, &groups[0]);
-            group::<1, R>(&mut sums, &values, &groups[1]);
-        }
-    }
-    block.store::<FORM, R>(&sums, row, output);
-    R
 }
 
 /// Group `LANE` along K of the step: four products of each row and channel.
