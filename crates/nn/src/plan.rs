@@ -1,4 +1,5 @@
-//! The memory plan: where in one arena each activation lies. Values that are never alive at the same time share memory.
+//! The memory plan: where in one arena each activation lies. Values that are never alive at the same time share memory, and
+//! a value that is part of another lies in it ([`views`]).
 //!
 //! Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5.2):
 //! the largest value first, each into the smallest gap between those that are alive with it. A pure function of the
@@ -6,11 +7,14 @@
 
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::ops::Range;
 
 use crate::arena::ALIGNMENT;
-use crate::program::{Op, Program, Step, Value};
+use crate::program::{Op, Program, Step, Value, channel_stride};
+use crate::tensor::DataType;
+use views::Home;
 
 /// One block of memory and when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,15 +79,16 @@ pub fn place(blocks: &[Lifetime]) -> (Vec<usize>, usize) {
 
 /// The plan of a verified `program`. Inputs keep their memory for themselves, so that they need not be written again
 /// before each run; outputs keep theirs from the step that writes them. With `keep_all` no memory is shared: every value
-/// can be looked at after a run.
+/// can be looked at after a run, and has its own rows.
 #[must_use]
 pub fn plan(program: &Program, keep_all: bool) -> Plan {
-    let block_of = blocks_by_value(program);
+    let homes = if keep_all { own_homes(program) } else { views::homes(program) };
+    let homes = with_aliases(program, homes);
     let end = program.steps.len();
     let mut blocks: Vec<Lifetime> =
         program.values.iter().map(|value| Lifetime { bytes: value.stored_bytes(), first: end, last: 0 }).collect();
     let mut live = |value: usize, step: usize| {
-        let block = &mut blocks[block_of[value]];
+        let block = &mut blocks[homes[value].host];
         block.first = block.first.min(step);
         block.last = block.last.max(step);
     };
@@ -102,21 +107,72 @@ pub fn plan(program: &Program, keep_all: bool) -> Plan {
             live(value, end);
         });
     }
-    // Values that nothing touches, and aliases of another, need no block.
+    for (value, home) in homes.iter().enumerate().filter(|&(value, home)| home.host != value) {
+        // The last pixel of a part is read as far as its channel stride, which may be beyond the row.
+        let host = &program.values[home.host];
+        let needed = home.channel + channel_stride(program.values[value].channels());
+        let beyond = if host.data_type == DataType::I8 { needed.saturating_sub(host.stride()) } else { 0 };
+        blocks[home.host].bytes = blocks[home.host].bytes.max(host.stored_bytes() + beyond);
+    }
+    // Values that nothing touches, and parts of another, need no block.
     let used: Vec<usize> = (0..blocks.len())
-        .filter(|&value| block_of[value] == value && blocks[value].first <= blocks[value].last)
+        .filter(|&value| homes[value].host == value && blocks[value].first <= blocks[value].last)
         .collect();
     let needed: Vec<Lifetime> = used.iter().map(|&value| blocks[value]).collect();
     let (offsets, arena_bytes) = place(&needed);
     let mut starts = vec![None; blocks.len()];
     used.iter().zip(offsets).for_each(|(&value, offset)| starts[value] = Some(offset));
-    let places = program.values.iter().enumerate().map(|(value, description)| {
-        let start = starts[block_of[value]];
-        let range = start.map_or(0..0, |start| start..start + description.stored_bytes());
-        Place { range, stride: description.stride() }
-    });
-    let idle = program.steps.iter().map(|step| is_alias(program, step)).collect();
-    Plan { places: places.collect(), idle, arena_bytes }
+    let places: Vec<Place> =
+        homes.iter().enumerate().map(|(value, home)| home.place(program, value, starts[home.host])).collect();
+    let idle = program.steps.iter().map(|step| is_idle(program, &places, step)).collect();
+    Plan { places, idle, arena_bytes }
+}
+
+impl Home {
+    fn place(&self, program: &Program, value: usize, start: Option<usize>) -> Place {
+        let (description, host) = (&program.values[value], &program.values[self.host]);
+        let Some(start) = start else { return Place { range: 0..0, stride: description.stride() } };
+        if description.stride() == host.stride() || description.data_type != DataType::I8 {
+            let start = start + self.channel * description.data_type.bytes();
+            return Place { range: start..start + description.stored_bytes(), stride: description.stride() };
+        }
+        let (start, stride) = (start + self.channel, host.stride());
+        let bytes = (description.pixels() - 1) * stride + description.stride();
+        Place { range: start..start + bytes, stride }
+    }
+}
+
+fn own_homes(program: &Program) -> Vec<Home> {
+    (0..program.values.len()).map(|host| Home { host, channel: 0 }).collect()
+}
+
+/// Whether the result of `step` is where it should be once its inputs are.
+fn is_idle(program: &Program, places: &[Place], step: &Step) -> bool {
+    let output = &places[step.output.0];
+    let is_at = |input: &Place, channel: usize| {
+        input.stride == output.stride && input.range.start == output.range.start + channel
+    };
+    let placed = |input: usize, channel: usize| is_at(&places[step.inputs[input].0], channel);
+    match &step.op {
+        Op::Reshape => is_alias(program, step),
+        Op::Slice { .. } => views::channel_slice(program, step).is_some_and(|channel| {
+            let input = &places[step.inputs[0].0];
+            program.values[step.output.0].data_type == DataType::I8
+                && input.stride == output.stride
+                && output.range.start == input.range.start + channel
+        }),
+        Op::Concatenate { axis } => {
+            let channels = step.inputs.iter().scan(0, |sum, input| {
+                let first = *sum;
+                *sum += program.values[input.0].channels();
+                Some(first)
+            });
+            *axis + 1 == program.values[step.output.0].shape.len()
+                && program.values[step.output.0].data_type == DataType::I8
+                && channels.enumerate().all(|(input, channel)| placed(input, channel))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the result's memory is the input's under another shape.
@@ -127,13 +183,12 @@ fn is_alias(program: &Program, step: &Step) -> bool {
     from.channels() == to.channels() || dense(from) && dense(to)
 }
 
-/// For each value the one whose memory it uses: a reshaped value is its input under another shape.
-fn blocks_by_value(program: &Program) -> Vec<usize> {
-    let mut blocks: Vec<usize> = (0..program.values.len()).collect();
+/// Lets a reshaped value be its input under another shape.
+fn with_aliases(program: &Program, mut homes: Vec<Home>) -> Vec<Home> {
     for step in &program.steps {
         if is_alias(program, step) {
-            blocks[step.output.0] = blocks[step.inputs[0].0];
+            homes[step.output.0] = homes[step.inputs[0].0];
         }
     }
-    blocks
+    homes
 }
