@@ -77,7 +77,8 @@ fn detect(binary: &Path, model: Option<&str>, picture: &Path, repeats: u32) -> V
     words
 }
 
-fn count(core: &str, plugin: &Path, report: &Path, program: Vec<String>) -> Result<Counts, String> {
+/// Runs `program`, a path and its arguments, as `core`; `report` is where the plugin writes.
+pub(crate) fn count(core: &str, plugin: &Path, report: &Path, program: Vec<String>) -> Result<Counts, String> {
     let plugin = format!("{},top=100000", plugin.display());
     let mut command = process::command("qemu-aarch64", &["-L", "/usr/aarch64-linux-gnu", "-cpu", core]);
     command.args(["-plugin", &plugin, "-d", "plugin", "-D"]).arg(report).args(program).env_remove("CLAWDBOT_ISA");

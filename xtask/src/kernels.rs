@@ -2,12 +2,15 @@
 //!
 //! A run counts only if it exercised each kernel of the instruction sets that its processor is known to have, and none of
 //! those that it is known to lack; the tests are told both by `KERNELS_REQUIRE` and `KERNELS_FORBID`.
+//!
+//! `cargo xtask kernels --counts [--record]` counts their instructions instead: see `floor`.
 
 use std::process::Command;
 
 use crate::Outcome;
 use crate::process;
 
+mod floor;
 #[cfg(test)]
 mod tests;
 
@@ -50,9 +53,19 @@ struct Count {
     not_runnable: usize,
 }
 
-/// Runs the matrix and prints it.
+/// Runs what the arguments ask for.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    process::refuse_arguments(arguments)?;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => matrix(),
+        ["--counts"] => floor::run(false),
+        ["--counts", "--record"] => floor::run(true),
+        _ => Err("usage: cargo xtask kernels [--counts [--record]]".to_owned()),
+    }
+}
+
+/// Runs the matrix and prints it.
+fn matrix() -> Outcome {
     let mut table = vec![format!("{:<14} {:<28} {:>5} {:>18}", "processor", "exercised", "ran", "not runnable there")];
     let mut failures = Vec::new();
     for processor in std::iter::once(&this_machine()?).chain(EMULATED) {

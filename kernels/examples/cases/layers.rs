@@ -80,11 +80,6 @@ impl Layer {
         self.size[0].div_ceil(self.stride) * self.size[1].div_ceil(self.stride)
     }
 
-    /// Results of one call, without what pads channels.
-    pub(crate) fn results(&self) -> usize {
-        self.pixels() * self.n
-    }
-
     /// Multiplications of one call, without what pads channels.
     pub(crate) fn products(&self) -> usize {
         let each = match self.kind {
@@ -92,7 +87,7 @@ impl Layer {
             Kind::Depthwise => self.kernel * self.kernel,
             Kind::Add => 0,
         };
-        self.results() * each
+        self.pixels() * self.n * each
     }
 
     /// Everything made up; what is answered makes one call.

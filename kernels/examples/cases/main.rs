@@ -1,7 +1,7 @@
 //! Kernels on the shapes of real networks, for those who count instructions: `cargo xtask kernels --counts`.
 //!
-//! `cases` prints the names; `cases NAME REPEATS` runs one REPEATS times on numbers made up, on the best instruction set
-//! here. Two runs that differ by one repetition differ by exactly one call.
+//! `cases` prints the products and the name of each; `cases NAME REPEATS` runs one REPEATS times on numbers made up, on the
+//! best instruction set here. Two runs that differ by one repetition differ by exactly one call.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers speaks to its user")]
 
 mod layers;
@@ -34,30 +34,25 @@ const CALLS: &[(&str, Layer)] = &[
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let networks = networks::all();
+    let calls = CALLS.iter().map(|&(name, layer)| (name, vec![layer]));
+    let mut cases = calls.chain(networks::all());
     match &arguments[..] {
         [] => {
-            for name in CALLS.iter().map(|(name, _)| *name).chain(networks.iter().map(|(name, _)| *name)) {
-                println!("{name}");
+            for (name, layers) in cases {
+                println!("{} {name}", layers.iter().map(Layer::products).sum::<usize>());
             }
             ExitCode::SUCCESS
         }
-        [wanted, repeats] => {
-            let call = CALLS.iter().find(|(name, _)| name == wanted).map(|&(_, layer)| vec![layer]);
-            let network = networks.into_iter().find(|(name, _)| name == wanted).map(|(_, layers)| layers);
-            match (call.or(network), repeats.parse::<usize>()) {
-                (Some(layers), Ok(repeats)) => {
-                    run(&layers, repeats);
-                    ExitCode::SUCCESS
-                }
-                _ => {
-                    eprintln!(
-                        "cases: no case {wanted:?}, or {repeats:?} is no number; without arguments all are listed"
-                    );
-                    ExitCode::from(2)
-                }
+        [wanted, repeats] => match (cases.find(|(name, _)| name == wanted), repeats.parse()) {
+            (Some((_, layers)), Ok(repeats)) => {
+                run(&layers, repeats);
+                ExitCode::SUCCESS
             }
-        }
+            _ => {
+                eprintln!("cases: no case {wanted:?}, or {repeats:?} is no number; without arguments all are listed");
+                ExitCode::from(2)
+            }
+        },
         _ => {
             eprintln!("usage: cases [NAME REPEATS]");
             ExitCode::from(2)
@@ -65,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prepares all layers once and runs them in order, `repeats` times. Prints the products of one repetition.
+/// Prepares all layers once and runs them in order, `repeats` times.
 fn run(layers: &[Layer], repeats: usize) {
     let mut calls: Vec<_> = layers.iter().map(|layer| layer.prepare()).collect();
     for _ in 0..repeats {
@@ -73,6 +68,4 @@ fn run(layers: &[Layer], repeats: usize) {
             call();
         }
     }
-    println!("products {}", layers.iter().map(Layer::products).sum::<usize>());
-    println!("results {}", layers.iter().map(Layer::results).sum::<usize>());
 }

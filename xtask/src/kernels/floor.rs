@@ -1,0 +1,197 @@
+//! `cargo xtask kernels --counts`: instructions of one call of each kernel on the shapes of real networks, and of whole
+//! networks, against the recorded ones. Counted under qemu, so they are the same on any machine; another compiler may give
+//! others.
+//!
+//! One over [`TOLERANCE`] more than recorded fails, as does a call that the record lacks. `--record` writes
+//! `benches/record/kernel-counts.json` anew, and the table in `docs/reference/kernels.md`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Outcome;
+use crate::counts::{build_plugin, count};
+use crate::process::{self, repository_root};
+
+#[cfg(test)]
+mod tests;
+
+/// Where the counts are kept.
+const RECORD: &str = "benches/record/kernel-counts.json";
+/// The page with the table of them.
+const PAGE: &str = "docs/reference/kernels.md";
+/// How the table begins.
+const HEAD: &str = "| call | products | cortex-a72 | a product | cortex-a76 | a product |\n|---|---|---|---|---|---|\n";
+/// The cores that are counted as: without and with dot products.
+const CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
+/// Share by which a count may grow.
+const TOLERANCE: f64 = 0.01;
+
+/// What is kept.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    command: String,
+    rustc: String,
+    calls: Vec<Call>,
+}
+
+/// One call, or one inference by a network's kernels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Call {
+    name: String,
+    /// Multiplications, without what pads channels.
+    products: u64,
+    /// By core.
+    instructions: BTreeMap<String, u64>,
+}
+
+/// Counts, and compares or records.
+pub(super) fn run(record: bool) -> Outcome {
+    let program = build()?;
+    let folder = tempfile::tempdir().map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+    let plugin = build_plugin(folder.path())?;
+    let calls = count_all(calls(&program)?, &|call, core, repeats| {
+        let words = [program.display().to_string(), call.to_owned(), repeats.to_string()];
+        let report = folder.path().join(format!("{call}-{core}-{repeats}.txt").replace(['/', ' '], "-"));
+        Ok(count(core, &plugin, &report, words.to_vec())?.total())
+    })?;
+    let rustc = process::output(&mut process::command("rustc", &["--version"]))?.trim().to_owned();
+    let found = Record { command: "cargo xtask kernels --counts --record".to_owned(), rustc, calls };
+    print!("{}", table(&found));
+    if record { write(&found) } else { compare(&read(&repository_root().join(RECORD))?, &found) }
+}
+
+/// Builds the program with the calls.
+fn build() -> Result<PathBuf, String> {
+    let arguments =
+        ["build", "--quiet", "--release", "--locked", "--package", "clawdbot-kernels", "--example", "cases"];
+    let mut command = process::cargo(&arguments);
+    command.args(["--target", super::TARGET]);
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+    process::run(&mut command)?;
+    Ok(process::target_directory().join(super::TARGET).join("release/examples/cases"))
+}
+
+/// What the program offers, not counted yet.
+fn calls(program: &Path) -> Result<Vec<Call>, String> {
+    let mut command = process::command("qemu-aarch64", &["-L", "/usr/aarch64-linux-gnu"]);
+    let text = process::output(command.arg(program))?;
+    let call = |line: &str| {
+        let (products, name) = line.split_once(' ')?;
+        Some(Call { name: name.to_owned(), products: products.parse().ok()?, instructions: BTreeMap::new() })
+    };
+    let calls: Option<Vec<Call>> = text.lines().map(call).collect();
+    calls.filter(|calls| !calls.is_empty()).ok_or_else(|| format!("{} lists no calls", program.display()))
+}
+
+/// Counts every call on every core by `total`, which answers the instructions of a whole run with so many repetitions. Two
+/// runs that differ by one repetition differ by one call. As many at a time as there are processors here.
+fn count_all(
+    mut calls: Vec<Call>,
+    total: &(dyn Fn(&str, &str, u32) -> Result<u64, String> + Sync),
+) -> Result<Vec<Call>, String> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(call), core) = (calls.get(index / CORES.len()), CORES[index % CORES.len()]) else { return };
+            let once = total(&call.name, core, 2).and_then(|two| Ok(two.saturating_sub(total(&call.name, core, 1)?)));
+            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, once));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    for (index, once) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        calls[index / CORES.len()].instructions.insert(CORES[index % CORES.len()].to_owned(), once?);
+    }
+    Ok(calls)
+}
+
+/// Says what is better than kept, and fails where something is worse.
+fn compare(kept: &Record, found: &Record) -> Outcome {
+    let (better, worse) = differences(kept, found);
+    if !better.is_empty() {
+        println!("{}\nbetter than recorded; keep it: {}", better.join("\n"), found.command);
+    }
+    if worse.is_empty() {
+        return Ok(());
+    }
+    let mut message = format!("{}\nif that is meant, record it: {}", worse.join("\n"), found.command);
+    if kept.rustc != found.rustc {
+        message += &format!("\nrecorded with {}, but this is {}: compilers differ", kept.rustc, found.rustc);
+    }
+    Err(message)
+}
+
+/// A line for each count that is clearly better than kept, and one for each that is clearly worse or has no fellow.
+fn differences(kept: &Record, found: &Record) -> (Vec<String>, Vec<String>) {
+    let (mut better, mut worse) = (Vec::new(), Vec::new());
+    for call in &found.calls {
+        let Some(fellow) = kept.calls.iter().find(|fellow| fellow.name == call.name) else {
+            worse.push(format!("{}: the record lacks it", call.name));
+            continue;
+        };
+        for core in CORES {
+            let counts = call.instructions.get(core).zip(fellow.instructions.get(core));
+            let Some((&now, &then)) = counts.filter(|(now, then)| **now > 0 && **then > 0) else {
+                worse.push(format!("{} on {core}: not counted, or not recorded", call.name));
+                continue;
+            };
+            let change = now as f64 / then as f64 - 1.0;
+            let line = format!("{} on {core}: {then} -> {now} instructions ({:+.1} %)", call.name, change * 100.0);
+            if change > TOLERANCE {
+                worse.push(line);
+            } else if change < -TOLERANCE {
+                better.push(line);
+            }
+        }
+    }
+    let gone = kept.calls.iter().filter(|call| !found.calls.iter().any(|fellow| fellow.name == call.name));
+    worse.extend(gone.map(|call| format!("{}: recorded, but there is no such call", call.name)));
+    (better, worse)
+}
+
+/// The record as a table, in thousands of instructions.
+fn table(record: &Record) -> String {
+    let mut text = HEAD.to_owned();
+    for call in &record.calls {
+        text += &format!("| {} | {} |", call.name, call.products);
+        for core in CORES {
+            let count = call.instructions.get(core).copied().unwrap_or_default() as f64;
+            let share = if call.products > 0 { format!("{:.3}", count / call.products as f64) } else { String::new() };
+            text += &format!(" {:.1} | {share} |", count / 1000.0);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The page with `table` in the place of the one that it has.
+fn with_table(page: &str, table: &str) -> Option<String> {
+    let start = page.find(HEAD)?;
+    let end = page[start..].find("\n\n").map_or(page.len(), |length| start + length + 1);
+    Some(format!("{}{table}{}", &page[..start], &page[end..]))
+}
+
+fn write(found: &Record) -> Outcome {
+    let text = serde_json::to_string_pretty(found).map_err(|error| error.to_string())? + "\n";
+    let page_path = repository_root().join(PAGE);
+    let page = std::fs::read_to_string(&page_path).map_err(|error| format!("{PAGE}: {error}"))?;
+    let page = with_table(&page, &table(found)).ok_or_else(|| format!("{PAGE} has no table that begins {HEAD:?}"))?;
+    std::fs::write(repository_root().join(RECORD), text).map_err(|error| format!("cannot write {RECORD}: {error}"))?;
+    std::fs::write(page_path, page).map_err(|error| format!("cannot write {PAGE}: {error}"))?;
+    println!("\nrecorded in {RECORD} and {PAGE}");
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Record, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}; record it anew", path.display()))
+}
