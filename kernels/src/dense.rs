@@ -48,6 +48,8 @@ macro_rules! dense {
             let run = run.start..after;
             match block.form(output) {
                 form::CLAMP => full::<{ form::CLAMP }, ONE>(source, panel, block, run, output),
+                form::PLAIN => full::<{ form::PLAIN }, ONE>(source, panel, block, run, output),
+                form::RELU => full::<{ form::RELU }, ONE>(source, panel, block, run, output),
                 form::RESIDUAL => full::<{ form::RESIDUAL }, ONE>(source, panel, block, run, output),
                 form::LEAKY => full::<{ form::LEAKY }, ONE>(source, panel, block, run, output),
                 form::BUMP => full::<{ form::BUMP }, ONE>(source, panel, block, run, output),

@@ -220,21 +220,21 @@ pub(crate) fn cells<const W: usize>(
     })
 }
 
-/// `count` arrays of W elements to write, `stride` apart, the first from `start` on.
+/// `count` times R arrays of W elements to write, `stride` apart, the first from `start` on.
 #[inline(always)]
-pub(crate) fn cells_mut<const W: usize>(
+pub(crate) fn cells_mut<const W: usize, const R: usize>(
     target: &mut [i8],
     start: usize,
     stride: usize,
     count: usize,
-) -> impl Iterator<Item = &mut [i8; W]> {
-    let end = if count == 0 { 0 } else { start + (count - 1) * stride + W };
-    assert!(end <= target.len() && (count < 2 || stride >= W), "cells of {W}, {stride} apart, end at {end}");
+) -> impl Iterator<Item = [&mut [i8; W]; R]> {
+    let end = if count == 0 { 0 } else { start + (count * R - 1) * stride + W };
+    assert!(end <= target.len() && (count * R < 2 || stride >= W), "cells of {W}, {stride} apart, end at {end}");
     let mut cell = target.as_mut_ptr().wrapping_add(start);
     (0..count).map(move |_| {
         let here = cell;
-        cell = cell.wrapping_add(stride);
+        cell = cell.wrapping_add(R * stride);
         // SAFETY: as in `cells`; the arrays do not overlap, since the stride is at least their width.
-        unsafe { &mut *here.cast() }
+        std::array::from_fn(|row| unsafe { &mut *here.wrapping_add(row * stride).cast() })
     })
 }

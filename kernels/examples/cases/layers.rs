@@ -11,7 +11,11 @@ use clawdbot_kernels::isa::Isa;
 /// What happens to the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
+    /// Bounds of its own.
     Clamp,
+    /// No bounds but those of i8.
+    Plain,
+    Relu,
     Residual,
     Leaky,
     Bump,
@@ -176,14 +180,14 @@ impl Around {
             Form::Leaky => Activation::Leaky { slope: 0.1 },
             Form::Bump => Activation::Bump { index_shift: 6, table: &self.bump, fraction: 5, gain: &self.gain },
             Form::Table => Activation::Table(&self.table),
-            Form::Clamp | Form::Residual | Form::Floats => Activation::Clamp,
+            _ => Activation::Clamp,
         };
         let residual = Residual { data: &self.residual, stride, scale: 0.3, zero_point: 3 };
         Requantize {
             scale: &self.scale,
-            zero_point: -7,
-            low: -120,
-            high: 110,
+            zero_point: if self.form == Form::Relu { -128 } else { -7 },
+            low: if self.form == Form::Clamp { -120 } else { -128 },
+            high: if self.form == Form::Clamp { 110 } else { 127 },
             activation,
             residual: (self.form == Form::Residual).then_some(residual),
         }

@@ -14,7 +14,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Layer>)> {
 }
 
 fn mobilenet_v2() -> Vec<Layer> {
-    let mut layers = vec![Layer::conv([224, 224], 3, 32, [3, 2], Form::Clamp)];
+    let mut layers = vec![Layer::conv([224, 224], 3, 32, [3, 2], Form::Relu)];
     let (mut size, mut channels) = (112, 32);
     // Expansion, channels, repetitions, first stride: table 2 of the paper.
     let stages =
@@ -24,22 +24,22 @@ fn mobilenet_v2() -> Vec<Layer> {
             let stride = if repetition == 0 { first_stride } else { 1 };
             let wide = channels * expansion;
             if expansion > 1 {
-                layers.push(Layer::gemm([size, size], channels, wide, Form::Clamp));
+                layers.push(Layer::gemm([size, size], channels, wide, Form::Relu));
             }
-            layers.push(Layer::depthwise([size, size], wide, [3, stride], Form::Clamp));
+            layers.push(Layer::depthwise([size, size], wide, [3, stride], Form::Relu));
             size = size.div_ceil(stride);
-            let form = if repetition > 0 { Form::Residual } else { Form::Clamp };
+            let form = if repetition > 0 { Form::Residual } else { Form::Plain };
             layers.push(Layer::gemm([size, size], wide, n, form));
             channels = n;
         }
     }
-    layers.push(Layer::gemm([size, size], channels, 1280, Form::Clamp));
+    layers.push(Layer::gemm([size, size], channels, 1280, Form::Relu));
     layers.push(Layer::gemm([1, 1], 1280, 1001, Form::Floats));
     layers
 }
 
 fn ssd_mobilenet_v1() -> Vec<Layer> {
-    let mut layers = vec![Layer::conv([300, 300], 3, 32, [3, 2], Form::Clamp)];
+    let mut layers = vec![Layer::conv([300, 300], 3, 32, [3, 2], Form::Relu)];
     let (mut size, mut channels) = (150, 32);
     let mut heads = Vec::new();
     let stages = [[64, 1], [128, 2], [128, 1], [256, 2], [256, 1], [512, 2]];
@@ -48,15 +48,15 @@ fn ssd_mobilenet_v1() -> Vec<Layer> {
         if n == 1024 && stride == 2 {
             heads.push((size, channels, 3));
         }
-        layers.push(Layer::depthwise([size, size], channels, [3, stride], Form::Clamp));
+        layers.push(Layer::depthwise([size, size], channels, [3, stride], Form::Relu));
         size = size.div_ceil(stride);
-        layers.push(Layer::gemm([size, size], channels, n, Form::Clamp));
+        layers.push(Layer::gemm([size, size], channels, n, Form::Relu));
         channels = n;
     }
     heads.push((size, channels, 6));
     for [narrow, n] in [[256, 512], [128, 256], [128, 256], [64, 128]] {
-        layers.push(Layer::gemm([size, size], channels, narrow, Form::Clamp));
-        layers.push(Layer::conv([size, size], narrow, n, [3, 2], Form::Clamp));
+        layers.push(Layer::gemm([size, size], channels, narrow, Form::Relu));
+        layers.push(Layer::conv([size, size], narrow, n, [3, 2], Form::Relu));
         (size, channels) = (size.div_ceil(2), n);
         heads.push((size, channels, 6));
     }

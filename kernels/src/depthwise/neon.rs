@@ -15,6 +15,9 @@ use crate::epilogue::form;
 use crate::epilogue::neon::Pixels;
 use crate::strided::cells_mut;
 
+/// Steps of two cells that a line has room for; a constant, so that the compiler sees that windows lie within a line.
+const PAIRS: usize = columns(2);
+
 /// Sums of sixteen channels.
 type Sums = [int32x4_t; 4];
 
@@ -54,6 +57,8 @@ fn slide<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>) {
                 let pixel = (y - task.rows.start) * geometry.output_width + column;
                 match form {
                     form::CLAMP => row::<{ form::CLAMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::PLAIN => row::<{ form::PLAIN }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::RELU => row::<{ form::RELU }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
                     form::RESIDUAL => {
                         row::<{ form::RESIDUAL }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task)
                     }
@@ -89,22 +94,26 @@ fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
     pixel: usize,
     task: &mut Task<'_>,
 ) {
-    let stride = task.output_stride;
-    let at_once = 3 - S;
-    let mut targets = cells_mut::<BLOCK>(task.output, pixel * stride + part.channel, stride, part.width);
-    for step in 0..(part.width / at_once).min(1 + (LINE - W) / 2) {
-        let window = window::<K, W>(&lines, step);
-        let pixel = pixel + step * at_once;
-        let first = sums(&window, 0, weights, pixels.bias);
-        pixels.store::<FORM>(first, pixel, targets.next().expect("a target a pixel"));
-        if at_once == 2 {
-            let second = sums(&window, 1, weights, pixels.bias);
-            pixels.store::<FORM>(second, pixel + 1, targets.next().expect("a target a pixel"));
+    let (stride, width) = (task.output_stride, part.width);
+    let start = pixel * stride + part.channel;
+    if S > 1 {
+        for (x, [target]) in cells_mut::<BLOCK, 1>(task.output, start, stride, width.min(PAIRS)).enumerate() {
+            let window = window::<K, W>(&lines, x);
+            pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixel + x, target);
         }
+        return;
     }
-    for target in targets {
-        let last = sums(&window::<K, W>(&lines, part.width / 2), 0, weights, pixels.bias);
-        pixels.store::<FORM>(last, pixel + part.width - 1, target);
+    let pairs = (width / 2).min(PAIRS);
+    for (step, [left, right]) in cells_mut::<BLOCK, 2>(task.output, start, stride, pairs).enumerate() {
+        let (window, pixel) = (window::<K, W>(&lines, step), pixel + 2 * step);
+        pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixel, left);
+        pixels.store::<FORM>(sums(&window, 1, weights, pixels.bias), pixel + 1, right);
+    }
+    if width % 2 == 1 {
+        let last = sums(&window::<K, W>(&lines, width / 2), 0, weights, pixels.bias);
+        for [target] in cells_mut::<BLOCK, 1>(task.output, start + (width - 1) * stride, stride, 1) {
+            pixels.store::<FORM>(last, pixel + width - 1, target);
+        }
     }
 }
 

@@ -93,19 +93,24 @@ pub enum Activation<'a> {
     Table(&'a [i8; 256]),
 }
 
-/// The cases that loops are made for.
+/// The cases that loops are made for. All but [`form::CLAMP`] and [`form::RESIDUAL`] have no bounds but those of i8, which
+/// saturating conversions keep by themselves.
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod form {
     /// [`super::Activation::Clamp`].
     pub(crate) const CLAMP: u8 = 0;
-    /// The same with a residual.
-    pub(crate) const RESIDUAL: u8 = 1;
+    /// The same without bounds.
+    pub(crate) const PLAIN: u8 = 1;
+    /// The same with a zero point of -128: a ReLU.
+    pub(crate) const RELU: u8 = 2;
+    /// [`super::Activation::Clamp`] with a residual.
+    pub(crate) const RESIDUAL: u8 = 3;
     /// [`super::Activation::Leaky`].
-    pub(crate) const LEAKY: u8 = 2;
+    pub(crate) const LEAKY: u8 = 4;
     /// [`super::Activation::Bump`].
-    pub(crate) const BUMP: u8 = 3;
-    /// All else: tables, floats, fewer channels than a block has.
-    pub(crate) const OTHER: u8 = 4;
+    pub(crate) const BUMP: u8 = 5;
+    /// All else: tables, floats, other activations with bounds, fewer channels than a block has.
+    pub(crate) const OTHER: u8 = 6;
 }
 
 /// Where the results of a convolution go. Only the first N of each row are written.
@@ -167,12 +172,15 @@ impl<'a> Requantize<'a> {
     /// The [`form`] of whole blocks.
     #[cfg(target_arch = "aarch64")]
     pub(crate) const fn form(&self) -> u8 {
+        let whole = self.low == i8::MIN && self.high == i8::MAX;
         match (self.activation, self.residual) {
+            (Activation::Clamp, None) if whole && self.zero_point == -128 => form::RELU,
+            (Activation::Clamp, None) if whole => form::PLAIN,
             (Activation::Clamp, None) => form::CLAMP,
             (Activation::Clamp, Some(_)) => form::RESIDUAL,
-            (Activation::Leaky { .. }, _) => form::LEAKY,
-            (Activation::Bump { .. }, _) => form::BUMP,
-            (Activation::Table(_), _) => form::OTHER,
+            (Activation::Leaky { .. }, _) if whole => form::LEAKY,
+            (Activation::Bump { .. }, _) if whole => form::BUMP,
+            _ => form::OTHER,
         }
     }
 

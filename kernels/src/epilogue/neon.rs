@@ -4,10 +4,12 @@
 
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int16x8_t, int32x4_t, uint8x16x4_t, vabsq_s16, vaddq_f32, vcombine_s8, vcvtnq_s32_f32,
-    vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vget_low_s8, vget_low_s16, vget_low_u8, vmaxq_f32, vmaxq_s8,
-    vmaxq_s16, vminq_f32, vminq_s8, vmovl_high_s16, vmovl_s16, vmulq_f32, vqaddq_s16, vqmovn_high_s16, vqmovn_high_s32,
-    vqmovn_high_u16, vqmovn_s16, vqmovn_s32, vqmovn_u16, vqrdmulhq_s16, vqtbl4q_u8, vreinterpretq_s16_u16,
-    vreinterpretq_u16_s16, vrshlq_u16, vshlq_s16, vsubl_high_s8, vsubl_s8, vsubw_high_u8, vsubw_u8,
+    vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vdupq_n_u8, veorq_u8, vget_low_s8, vget_low_s16, vget_low_u8,
+    vmaxq_f32, vmaxq_s8, vmaxq_s16, vminq_f32, vminq_s8, vmovl_high_s16, vmovl_s16, vmulq_f32, vqaddq_s16,
+    vqmovn_high_s16, vqmovn_high_s32, vqmovn_high_u16, vqmovn_s16, vqmovn_s32, vqmovn_u16, vqmovun_high_s16,
+    vqmovun_s16, vqrdmulhq_s16, vqshlq_s16, vqtbl4q_u8, vreinterpretq_s8_s16, vreinterpretq_s8_u8,
+    vreinterpretq_s16_u16, vreinterpretq_u16_s16, vrshlq_u16, vsubl_high_s8, vsubl_s8, vsubw_high_u8, vsubw_u8,
+    vuzp2q_s8,
 };
 
 use std::ops::Range;
@@ -83,20 +85,36 @@ impl<'a> Quantizer<'a> {
         }
     }
 
-    /// The law from the clamp on, without the table.
+    /// Within the bounds.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn clamped(&self, values: Quads<float32x4_t>) -> int8x16_t {
+    fn bounded(&self, q: int8x16_t) -> int8x16_t {
+        vminq_s8(vmaxq_s8(q, self.low), self.high)
+    }
+
+    /// Rounded, with the zero point, saturated.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn whole(&self, values: Quads<float32x4_t>) -> int8x16_t {
         let [a, b] = rounded(values);
         let a = vqmovn_s16(vqaddq_s16(a, self.zero_point));
-        vminq_s8(vmaxq_s8(vqmovn_high_s16(a, vqaddq_s16(b, self.zero_point)), self.low), self.high)
+        vqmovn_high_s16(a, vqaddq_s16(b, self.zero_point))
+    }
+
+    /// [`Self::whole`] for a zero point of -128: unsigned saturation ends at 0, and flipping the highest bit takes 128 off.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn relu(values: Quads<float32x4_t>) -> int8x16_t {
+        let [a, b] = rounded(values);
+        let q = vqmovun_high_s16(vqmovun_s16(a), b);
+        vreinterpretq_s8_u8(veorq_u8(q, vdupq_n_u8(0x80)))
     }
 
     /// The law from the clamp on.
     #[inline]
     #[target_feature(enable = "neon")]
     pub(crate) fn store(&self, values: Quads<float32x4_t>, target: &mut [i8; 16]) {
-        store_i8x16(target, self.clamped(values));
+        store_i8x16(target, self.bounded(self.whole(values)));
         if let Some(table) = self.table {
             for q in target {
                 *q = table[usize::from((i16::from(*q) + 128) as u8)];
@@ -111,8 +129,9 @@ struct Law<'a> {
     slope: float32x4_t,
     residual_scale: float32x4_t,
     residual_zero_point: int8x16_t,
-    /// Shifts to the left, so negative.
+    /// A shift to the left, so negative.
     index_shift: int16x8_t,
+    /// 8 - fraction.
     fraction: int16x8_t,
     offset: int16x8_t,
     bump: uint8x16x4_t,
@@ -143,13 +162,13 @@ impl<'a> Law<'a> {
             residual_scale: vdupq_n_f32(residual_scale),
             residual_zero_point: vdupq_n_s8(residual_zero_point as i8),
             index_shift: vdupq_n_s16(-(shifts[0] as i16)),
-            fraction: vdupq_n_s16(-(shifts[1] as i16)),
+            fraction: vdupq_n_s16(8 - shifts[1] as i16),
             offset: vdupq_n_s16(offset as i16),
             bump: load_u8x64(bump),
         }
     }
 
-    /// Sixteen results, before the table. `residual` is read only by its form.
+    /// Sixteen results, before the table and, in forms without them, the bounds. `residual` is read only by its form.
     #[inline]
     #[target_feature(enable = "neon")]
     fn results<const FORM: u8>(&self, sums: Quads<int32x4_t>, channels: &Channels, residual: int8x16_t) -> int8x16_t {
@@ -162,6 +181,8 @@ impl<'a> Law<'a> {
         ];
         match FORM {
             form::BUMP => return self.bump(rounded(values), channels.gain),
+            form::RELU => return Quantizer::relu(values),
+            form::PLAIN => return self.quantizer.whole(values),
             form::RESIDUAL => {
                 let addends = centred(residual, self.residual_zero_point);
                 for (value, addend) in values.iter_mut().zip(addends) {
@@ -172,10 +193,11 @@ impl<'a> Law<'a> {
                 for value in &mut values {
                     *value = vmaxq_f32(*value, vmulq_f32(*value, self.slope));
                 }
+                return self.quantizer.whole(values);
             }
             _ => {}
         }
-        self.quantizer.clamped(values)
+        self.quantizer.bounded(self.quantizer.whole(values))
     }
 
     /// [`Activation::Bump`].
@@ -190,8 +212,9 @@ impl<'a> Law<'a> {
         let b = vsubw_high_u8(vreinterpretq_u16_s16(vmaxq_s16(p[1], zero)), bump);
         let a = vqaddq_s16(vqrdmulhq_s16(vreinterpretq_s16_u16(a), gain[0]), self.offset);
         let b = vqaddq_s16(vqrdmulhq_s16(vreinterpretq_s16_u16(b), gain[1]), self.offset);
-        let q = vqmovn_high_s16(vqmovn_s16(vshlq_s16(a, self.fraction)), vshlq_s16(b, self.fraction));
-        vminq_s8(vmaxq_s8(q, self.quantizer.low), self.quantizer.high)
+        // The upper bytes of what is shifted to the left, saturating, are what a shift to the right leaves, saturated.
+        let (a, b) = (vqshlq_s16(a, self.fraction), vqshlq_s16(b, self.fraction));
+        vuzp2q_s8(vreinterpretq_s8_s16(a), vreinterpretq_s8_s16(b))
     }
 }
 
@@ -337,14 +360,14 @@ impl Law<'_> {
         let addends = load_i8x8(&addends);
         let addends = vcombine_s8(addends, addends);
         let quads = [sums[0], sums[1], sums[0], sums[1]];
-        let results = match requantize.form() {
-            form::LEAKY => self.results::<{ form::LEAKY }>(quads, channels, addends),
-            form::BUMP => self.results::<{ form::BUMP }>(quads, channels, addends),
+        let results = match requantize.activation {
+            Activation::Leaky { .. } => self.results::<{ form::LEAKY }>(quads, channels, addends),
+            Activation::Bump { .. } => self.results::<{ form::BUMP }>(quads, channels, addends),
             _ if requantize.residual.is_some() => self.results::<{ form::RESIDUAL }>(quads, channels, addends),
-            _ => self.results::<{ form::CLAMP }>(quads, channels, addends),
+            _ => self.results::<{ form::PLAIN }>(quads, channels, addends),
         };
         let mut bytes = [0; 8];
-        store_i8x8(&mut bytes, vget_low_s8(results));
+        store_i8x8(&mut bytes, vget_low_s8(self.quantizer.bounded(results)));
         if let Some(table) = self.quantizer.table {
             for q in &mut bytes {
                 *q = table[usize::from((i16::from(*q) + 128) as u8)];

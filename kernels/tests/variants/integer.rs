@@ -43,6 +43,8 @@ impl Surroundings {
         let (stride, residual_stride) = (n + source.below(3) * 5, n + source.below(2) * 3);
         let length = |stride: usize| if rows == 0 { 0 } else { (rows - 1) * stride + n };
         let full = source.below(2) == 0;
+        // A ReLU's is -128.
+        let zero_point = if source.below(3) == 0 { -128 } else { source.below(256) as i32 - 128 };
         let bump: Vec<i8> = source.activations(64);
         Self {
             kind,
@@ -57,7 +59,7 @@ impl Surroundings {
             bump: std::array::from_fn(|index| bump[index] as u8),
             shifts: [1 + source.below(8) as u32, source.below(9) as u32],
             gain: Guarded::new(&source.gains(padded), edge),
-            zero_points: [source.below(256) as i32 - 128, source.below(256) as i32 - 128],
+            zero_points: [zero_point, source.below(256) as i32 - 128],
             bounds: if full { [-128, 127] } else { [-90, 100] },
         }
     }
