@@ -7,14 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawdbot_flow::clock::Monotonic;
+use clawdbot_flow::detection::{BoundingBox, Detection};
 use clawdbot_flow::frame::PixelFormat;
 use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::bundle::Bundle;
 use clawdbot_nn::executor::Executor;
+use clawdbot_nn::metadata::{ColorOrder, PictureInput, Resize};
 use clawdbot_nn::workers::Workers;
 use clawdbot_vision::heads::Head;
+use clawdbot_vision::motion::Motion;
 use clawdbot_vision::objects::{Objects, Options};
 use clawdbot_vision::preprocess::{Picture, Preprocessor};
+use clawdbot_vision::regions::join::Joiner;
+use clawdbot_vision::regions::{self, Regions};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -96,5 +101,46 @@ fn a_frame_costs_no_allocation() {
             frame(number);
         })
     });
+    assert_eq!(count, 0, "100 frames took {count} allocations");
+}
+
+#[test]
+fn looking_at_regions_costs_no_allocation() {
+    let (width, height, mut pixels) = yuyv_picture();
+    let input =
+        PictureInput { width: 224, height: 224, color: ColorOrder::Rgb, resize: Resize::Letterbox { fill: 114 } };
+    let mut preprocessor = Preprocessor::new(&input, Isa::detect()).unwrap();
+    let mut network_input = vec![0; preprocessor.input_bytes()];
+    let mut motion = Motion::new(width, height).unwrap();
+    let mut regions = Regions::new(width, height, &input, regions::Options::default());
+    let mut joiner = Joiner::new(width, height, 0.5);
+    let mut objects = Objects::new(Options::default());
+    let (mut known, mut changes) = (Vec::with_capacity(300), Vec::with_capacity(300));
+    let mut joined = Vec::with_capacity(300);
+    let mut looks_seen = 0;
+    let mut frame = |number: u64| {
+        // Something white runs to and fro.
+        let (left, top) = (8 * number as usize % (width - 30), 200);
+        (top..top + 24)
+            .for_each(|y| pixels[2 * (y * width + left)..][..48].fill(if number.is_multiple_of(2) { 250 } else { 10 }));
+        let picture = Picture::new(width, height, width * 2, PixelFormat::Yuyv, &pixels).unwrap();
+        let now = Monotonic::from_origin(Duration::from_millis(number * 66));
+        known.clear();
+        known.extend(objects.expected(now));
+        let scene = motion.look(&picture).unwrap();
+        looks_seen += regions.plan(&scene, known.iter().map(|known| known.bounding_box), 3).len();
+        for look in regions.looks() {
+            preprocessor.run_crop(&picture, *look, &mut network_input).unwrap();
+            let (left, top) = (look.left as f32 / width as f32, look.top as f32 / height as f32);
+            let bounding_box = BoundingBox { left: left + 0.05, top: top + 0.05, right: left + 0.2, bottom: top + 0.2 };
+            joiner.add(look, &[Detection { label: 1, score: 0.7, bounding_box }]);
+        }
+        joiner.finish(&known, &mut joined);
+        objects.update_where(&joined, |place| regions.saw(place), now, &mut changes);
+        changes.clear();
+    };
+    (0..30).for_each(&mut frame);
+    let count = allocations(|| (30..130).for_each(&mut frame));
+    assert!(looks_seen > 300, "{looks_seen} looks at 130 frames prove little");
     assert_eq!(count, 0, "100 frames took {count} allocations");
 }

@@ -5,6 +5,10 @@
 //! analysed frames; a believed one has *ended* (`End`) when it was not seen for `gone_after`, or is *lost* (`Gap`) when
 //! the camera goes blind. Between the two scores of [`Options`] a detection keeps an object alive but makes none.
 //! Every `New` is followed by exactly one `End` or `Gap` with the same number, as long as time goes on.
+//!
+//! Where only parts of a frame are looked at ([`crate::regions`]), [`Objects::update_where`] is told which: an object that
+//! nobody looked at is neither seen nor missed, and the time does not count. [`Objects::expected`] says where objects should
+//! be by now, if they go on as they went.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -13,8 +17,11 @@ use clawdbot_flow::clock::Monotonic;
 use clawdbot_flow::detection::{BoundingBox, Detection};
 use clawdbot_flow::event::Change;
 
+mod object;
 #[cfg(test)]
 mod tests;
+
+use object::Object;
 
 /// Objects that one camera may have under way, believed or not; what comes beyond them is not taken up.
 pub const OBJECTS_MAX: usize = 128;
@@ -118,63 +125,20 @@ pub struct ObjectChange {
     pub last_seen: Monotonic,
 }
 
-/// Something seen at least once.
-#[derive(Clone, Copy, Debug)]
-struct Object {
-    /// `None` until it is believed.
-    number: Option<u64>,
-    label: u16,
-    score: f32,
-    bounding_box: BoundingBox,
-    first_seen: Monotonic,
-    last_seen: Monotonic,
-    /// Bit k: seen in the k-th analysed frame before this one (bit 0: in this one).
-    history: u32,
-}
-
-impl Object {
-    fn begin(detection: &Detection, now: Monotonic) -> Self {
-        Self {
-            number: None,
-            label: detection.label,
-            score: detection.score,
-            bounding_box: detection.bounding_box,
-            first_seen: now,
-            last_seen: now,
-            history: 1,
-        }
-    }
-
-    fn see(&mut self, detection: &Detection, now: Monotonic) {
-        self.score = self.score.max(detection.score);
-        self.bounding_box = detection.bounding_box;
-        self.last_seen = now;
-        self.history |= 1;
-    }
-
-    const fn seen_now(&self) -> bool {
-        self.history & 1 == 1
-    }
-
-    fn change(&self, change: Change, object: u64) -> ObjectChange {
-        let Self { label, score, bounding_box, first_seen, last_seen, .. } = *self;
-        ObjectChange { change, object, label, score, bounding_box, first_seen, last_seen }
-    }
-}
-
 /// The objects of one camera.
 #[derive(Debug)]
 pub struct Objects {
     options: Options,
     objects: Vec<Object>,
     last_number: u64,
+    last_update: Monotonic,
 }
 
 impl Objects {
     /// No objects yet. `options` should have no [`Options::problem`]; one that has makes fewer or more objects, no harm.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, objects: Vec::with_capacity(OBJECTS_MAX), last_number: 0 }
+        Self { options, objects: Vec::with_capacity(OBJECTS_MAX), last_number: 0, last_update: Monotonic::default() }
     }
 
     /// Objects that are believed to be in view.
@@ -183,11 +147,29 @@ impl Objects {
         self.objects.iter().filter(|object| object.number.is_some()).count()
     }
 
+    /// Where each object should be `now`, believed or not, with its last score. Boxes may lie outside 0..=1.
+    pub fn expected(&self, now: Monotonic) -> impl Iterator<Item = Detection> {
+        self.objects.iter().map(move |object| object.expected(now))
+    }
+
     /// Takes the `detections` (best score first) of an analysed frame that was caught at `now`; appends what changed to
     /// `changes`. Allocates nothing but for `changes` growing.
     pub fn update(&mut self, detections: &[Detection], now: Monotonic, changes: &mut Vec<ObjectChange>) {
+        self.update_where(detections, |_| true, now, changes);
+    }
+
+    /// As [`Objects::update`], for a frame of which only parts were looked at; `looked` tells whether an object with that
+    /// box would have been seen.
+    pub fn update_where(
+        &mut self,
+        detections: &[Detection],
+        looked: impl Fn(&BoundingBox) -> bool,
+        now: Monotonic,
+        changes: &mut Vec<ObjectChange>,
+    ) {
+        let idle = now.since(std::mem::replace(&mut self.last_update, now));
         for object in &mut self.objects {
-            object.history <<= 1;
+            object.next_frame(looked(&object.expected(now).bounding_box), idle);
         }
         for detection in detections {
             self.take(detection, now);
@@ -201,12 +183,12 @@ impl Objects {
     pub fn expire(&mut self, now: Monotonic, changes: &mut Vec<ObjectChange>) {
         let Options { window, gone_after, .. } = self.options;
         self.objects.retain(|object| match object.number {
-            Some(number) if now.since(object.last_seen) >= gone_after => {
+            Some(number) if now.since(object.unseen_from) >= gone_after => {
                 changes.push(object.change(Change::End, number));
                 false
             }
             Some(_) => true,
-            None => recent(object.history, window) != 0 && now.since(object.last_seen) < gone_after,
+            None => recent(object.history, window) != 0 && now.since(object.unseen_from) < gone_after,
         });
     }
 
@@ -224,11 +206,11 @@ impl Objects {
             return;
         }
         let room = self.objects.len() < OBJECTS_MAX;
-        let overlap = |object: &Object| object.bounding_box.intersection_over_union(&detection.bounding_box);
+        let overlap = |object: &Object| object.overlap(detection, now);
         let same = self
             .objects
             .iter_mut()
-            .filter(|object| object.label == detection.label && !object.seen_now() && overlap(object) >= overlap_min)
+            .filter(|object| object.label == detection.label && !object.seen_now && overlap(object) >= overlap_min)
             // Believed objects first, so that a newcomer does not take an old one's detections.
             .max_by(|a, b| a.number.is_some().cmp(&b.number.is_some()).then(overlap(a).total_cmp(&overlap(b))));
         match same {

@@ -20,6 +20,7 @@ mod resize;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use picture::Planes;
 pub use picture::{Picture, PictureError};
 use resize::Plan;
 
@@ -139,13 +140,18 @@ impl Placement {
     }
 }
 
-/// Brings pictures to one network's input. Allocates when the size of the pictures or of the crop changes, not for each
-/// picture.
+/// Sizes of crops (and odd or even columns to begin at) whose plans are kept: more than one camera's regions have.
+const PLANS_MAX: usize = 8;
+
+/// Brings pictures to one network's input. Allocates for a size of pictures or crops that is new, not for each picture, and
+/// not for a crop that lies elsewhere.
 #[derive(Debug)]
 pub struct Preprocessor {
     input: PictureInput,
     isa: Isa,
-    plan: Option<Plan>,
+    plans: Vec<Plan>,
+    /// The plan that goes when there is no more room.
+    oldest: usize,
 }
 
 impl Preprocessor {
@@ -158,7 +164,7 @@ impl Preprocessor {
         if !sides.contains(&input.width) || !sides.contains(&input.height) {
             return Err(PreprocessError::InputSize { width: input.width, height: input.height });
         }
-        Ok(Self { input: input.clone(), isa, plan: None })
+        Ok(Self { input: input.clone(), isa, plans: Vec::with_capacity(PLANS_MAX), oldest: 0 })
     }
 
     /// Length in bytes of the buffer that [`Preprocessor::run`] fills.
@@ -196,15 +202,28 @@ impl Preprocessor {
             return Err(PreprocessError::Crop { crop, width: source[0], height: source[1] });
         }
         let covered = self.covered(crop.width, crop.height);
-        let plan = match &mut self.plan {
-            Some(plan) if plan.fits(source, crop) => plan,
-            stale => stale.insert(Plan::new(source, crop, covered)),
-        };
-        plan.run(self.isa, picture, color, width, network_input);
+        let (plan, isa) = (self.plan(crop, covered), self.isa);
+        self.plans[plan].run(isa, picture, [crop.left, crop.top], color, width, network_input);
         if let Resize::Letterbox { fill } = self.input.resize {
             fill_border(network_input, [width, height], covered, fill);
         }
         Ok(Placement::new(source, crop, covered, [width, height]))
+    }
+
+    /// The index of the plan for `crop`.
+    fn plan(&mut self, crop: Crop, covered: [usize; 2]) -> usize {
+        if let Some(known) = self.plans.iter().position(|plan| plan.fits(crop)) {
+            return known;
+        }
+        let plan = Plan::new(crop, covered);
+        if self.plans.len() < PLANS_MAX {
+            self.plans.push(plan);
+            return self.plans.len() - 1;
+        }
+        let place = self.oldest;
+        self.plans[place] = plan;
+        self.oldest = (place + 1) % PLANS_MAX;
+        place
     }
 
     /// Size in pixels (width, height) that a picture of `width` x `height` takes in the network's input.

@@ -197,3 +197,81 @@ proptest! {
         prop_assert!(open.is_empty(), "left open: {:?}", open);
     }
 }
+
+/// A box that moves by `speed` frame widths a second, at `milliseconds`.
+fn moved(milliseconds: u16, speed: f32) -> Detection {
+    seen(PERSON, 0.6, 0.1 + speed * f32::from(milliseconds) / 1000.0)
+}
+
+#[test]
+fn expects_objects_where_they_go() {
+    let mut objects = Objects::new(options());
+    let mut changes = Vec::new();
+    for time in (0..=800).step_by(100) {
+        objects.update(&[moved(time, 0.5)], at(time.into()), &mut changes);
+    }
+    let left = |time: u16| objects.expected(at(time.into())).next().unwrap().bounding_box.left;
+    assert!((left(800) - 0.5).abs() < 1e-4);
+    assert!((left(1000) - 0.6).abs() < 2e-3, "{}", left(1000));
+    assert!((left(1800) - 1.0).abs() < 1e-2 && left(1800) == left(5000), "a second ahead and no further");
+}
+
+#[test]
+fn an_expected_place_continues_what_its_last_place_would_not() {
+    let frames = |gap: u16| {
+        let mut objects = Objects::new(options());
+        let mut changes = Vec::new();
+        for time in (0..=500).step_by(100) {
+            objects.update(&[moved(time, 1.0)], at(time.into()), &mut changes);
+        }
+        // 0.4 frame widths further: two widths of the box.
+        objects.update_where(&[], |_| false, at(700), &mut changes);
+        objects.update(&[moved(500 + gap, 1.0)], at(900), &mut changes);
+        objects.update(&[moved(500 + gap, 1.0)], at(901), &mut changes);
+        changes.len()
+    };
+    assert_eq!(frames(400), 1, "one object, which was new once");
+    assert_eq!(frames(0), 1, "it stopped: its last place continues it too");
+    assert_eq!(frames(800), 2, "that is another one");
+}
+
+#[test]
+fn nobody_looked_is_not_gone() {
+    let mut objects = Objects::new(options());
+    let mut changes = Vec::new();
+    let person = [seen(PERSON, 0.6, 0.1)];
+    (0..3).for_each(|frame| objects.update(&person, at(100 * frame), &mut changes));
+    assert_eq!(changes.len(), 1);
+    (3..100).for_each(|frame| objects.update_where(&[], |_| false, at(100 * frame), &mut changes));
+    assert_eq!((changes.len(), objects.open()), (1, 1));
+    // Looked at and not seen from 9.9 s on: gone two seconds after.
+    let gone = (100..200).find(|&frame| {
+        objects.update_where(&[], |place| place.left < 0.5, at(100 * frame), &mut changes);
+        changes.len() == 2
+    });
+    assert_eq!(gone, Some(119));
+}
+
+#[test]
+fn frames_in_which_nobody_looked_do_not_count_against_belief() {
+    let mut objects = Objects::new(options());
+    let mut changes = Vec::new();
+    let person = [seen(PERSON, 0.6, 0.1)];
+    for frame in 0..=10 {
+        let looked = frame % 5 == 0;
+        objects.update_where(if looked { &person } else { &[] }, |_| looked, at(100 * frame), &mut changes);
+    }
+    assert_eq!(
+        changes.iter().map(|change| (change.change, change.last_seen)).collect::<Vec<_>>(),
+        [(Change::New, at(500))]
+    );
+}
+
+#[test]
+fn a_detection_at_the_edge_of_a_look_continues_its_object() {
+    let mut objects = Objects::new(options());
+    let mut changes = Vec::new();
+    let person = [seen(PERSON, 0.6, 0.1)];
+    (0..4).for_each(|frame| objects.update_where(&person, |_| false, at(100 * frame), &mut changes));
+    assert_eq!((changes.len(), objects.open()), (1, 1), "seen, whatever the looks said");
+}

@@ -57,12 +57,12 @@ pub enum PictureError {
 pub struct Picture<'a> {
     width: usize,
     height: usize,
-    pub(super) planes: Planes<'a>,
+    pub(crate) planes: Planes<'a>,
 }
 
 /// Where the samples lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Planes<'a> {
+pub(crate) enum Planes<'a> {
     Rgb8(Plane<'a>),
     YCbCr8(Plane<'a>),
     Yuyv(Plane<'a>),
@@ -72,7 +72,7 @@ pub(super) enum Planes<'a> {
 
 /// Rows of bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plane<'a> {
+pub(crate) struct Plane<'a> {
     data: &'a [u8],
     stride: usize,
     row_bytes: usize,
@@ -81,7 +81,7 @@ pub(super) struct Plane<'a> {
 impl<'a> Plane<'a> {
     /// The bytes of row `y` that hold samples.
     #[inline]
-    pub(super) fn row(&self, y: usize) -> &'a [u8] {
+    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
         &self.data[y * self.stride..][..self.row_bytes]
     }
 

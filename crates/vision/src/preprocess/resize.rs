@@ -31,38 +31,38 @@ struct Tap {
 /// Everything that depends only on the sizes, and the row between two rows.
 #[derive(Debug)]
 pub(super) struct Plan {
-    source: [usize; 2],
-    crop: Crop,
-    /// Left end of the pixels that are looked at: even, since pairs share their chroma.
-    left: usize,
+    /// Width and height of the part of a picture.
+    size: [usize; 2],
+    /// Pixels before the part that are looked at: the first is even, since pairs share their chroma.
+    shift: usize,
     columns: Columns,
+    /// From the part's first row on.
     rows: Vec<Tap>,
     /// The pixels looked at, and the last of them again.
     scratch: Vec<[i16; 4]>,
 }
 
 impl Plan {
-    /// How to bring `crop` of pictures of `source` (width, height) to `target` pixels.
-    pub(super) fn new(source: [usize; 2], crop: Crop, target: [usize; 2]) -> Self {
-        let left = crop.left / 2 * 2;
-        let shift = crop.left - left;
+    /// How to bring parts like `crop` to `target` pixels.
+    pub(super) fn new(crop: Crop, target: [usize; 2]) -> Self {
+        let shift = crop.left % 2;
         let columns = Columns::new(taps(crop.width, target[0]).map(|tap| ((tap.first + shift) as u32, tap.weight)));
-        let rows = taps(crop.height, target[1])
-            .map(|tap| Tap { first: tap.first + crop.top, second: tap.second + crop.top, ..tap })
-            .collect();
-        Self { source, crop, left, columns, rows, scratch: vec![[0; 4]; crop.width + shift + 1] }
+        let rows = taps(crop.height, target[1]).collect();
+        Self { size: [crop.width, crop.height], shift, columns, rows, scratch: vec![[0; 4]; crop.width + shift + 1] }
     }
 
-    /// Whether it was made for that.
-    pub(super) fn fits(&self, source: [usize; 2], crop: Crop) -> bool {
-        self.source == source && self.crop == crop
+    /// Whether it was made for parts of that size and on such columns; where they lie does not matter.
+    pub(super) fn fits(&self, crop: Crop) -> bool {
+        self.size == [crop.width, crop.height] && self.shift == crop.left % 2
     }
 
-    /// Writes the picture to the top left of rows of `input_width` pixels, and nothing beyond it.
+    /// Writes the part of the picture that begins at `corner` (column, row) to the top left of rows of `input_width` pixels,
+    /// and nothing beyond it.
     pub(super) fn run(
         &mut self,
         isa: Isa,
         picture: &Picture<'_>,
+        corner: [usize; 2],
         color: ColorOrder,
         input_width: usize,
         network_input: &mut [i8],
@@ -73,10 +73,10 @@ impl Plan {
             Planes::Yuyv(_) | Planes::Nv12 { .. } | Planes::I420 { .. } => Some(Conversion::CAMERA),
         };
         let swapped = color == ColorOrder::Bgr;
-        let (left, width) = (self.left, self.scratch.len() - 1);
+        let (left, width) = (corner[0] - self.shift, self.scratch.len() - 1);
         let (pixels, _) = network_input.as_chunks_mut::<INPUT_CHANNEL_STRIDE>();
         for (tap, result) in self.rows.iter().zip(pixels.chunks_exact_mut(input_width)) {
-            let rows = [tap.first, tap.second].map(|y| row(picture, y, left));
+            let rows = [tap.first, tap.second].map(|y| row(picture, corner[1] + y, left));
             blend(isa, blend::Task { rows, weight: tap.weight, output: &mut self.scratch[..width] });
             self.scratch[width] = self.scratch[width - 1];
             let (row, columns, output) = (&*self.scratch, &self.columns, &mut result[..self.columns.len()]);

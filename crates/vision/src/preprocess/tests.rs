@@ -355,3 +355,23 @@ fn wrong_inputs_are_refused() {
     let error = preprocessor.run(&Picture::rgb(1, 1, &[0; 3]).unwrap(), &mut [0; 15]).unwrap_err();
     assert_eq!(error, PreprocessError::InputLength { given: 15, wanted: 16, width: 2, height: 2 });
 }
+
+#[test]
+fn a_part_does_not_depend_on_those_before_it() {
+    let wanted = input(24, 24, Resize::Letterbox { fill: 9 });
+    for format in FORMATS {
+        let sample = Sample::new(format, 61, 40, 6);
+        let mut kept = Preprocessor::new(&wanted, Isa::detect()).unwrap();
+        // More sizes than plans are kept, each at an even and at an odd place, twice.
+        for number in 0..44 {
+            let side = 11 + number / 2 % 11;
+            let crop =
+                Crop { left: 7 * number % (61 - side), top: 5 * number % (40 - side), width: side, height: side };
+            let (mut given, mut expected) = (vec![1; kept.input_bytes()], vec![2; kept.input_bytes()]);
+            let placement = kept.run_crop(&sample.picture(), crop, &mut given).unwrap();
+            let mut fresh = Preprocessor::new(&wanted, Isa::detect()).unwrap();
+            assert_eq!(fresh.run_crop(&sample.picture(), crop, &mut expected), Ok(placement));
+            assert_eq!(given, expected, "{format:?}, number {number}: {crop:?}");
+        }
+    }
+}
