@@ -5,6 +5,8 @@
 //!
 //! - `ROWS`, the rows of a full tile, even;
 //! - `Block`, what turns the sums of 8 output channels into results;
+//! - `wide_matrix` and `wide_windows`, which take as many of the channels as they like by wider tiles, and answer the first
+//!   that they left;
 //! - `sums!(R, pieces, block)`: the sums, bias included, of R rows of any [`crate::strided::Pieces`] by 8 channels. R is
 //!   `ROWS`, or 1 to 4 for what is left over. A macro too: the compiler would call it, and pass sums through memory.
 
@@ -19,18 +21,31 @@ macro_rules! dense {
             gemm: &$crate::gemm::Gemm<'_>,
             output: &mut $crate::epilogue::Output<'_>,
         ) {
-            for (n, panel) in gemm.panels() {
+            let from = wide_matrix(source, rows, gemm, output);
+            for (n, panel) in gemm.panels(from) {
                 let block = Block::new(gemm.bias, output, n, gemm.n);
                 let done = by_form::<true>(source, panel, &block, 0..rows, output);
-                let mut row = done;
-                while row < rows {
-                    row += match rows - row {
-                        1 => left_over::<1, _>(source.tiles::<1, true>(row, 1, panel), &block, row, output),
-                        2 => left_over::<2, _>(source.tiles::<2, true>(row, 1, panel), &block, row, output),
-                        3 => left_over::<3, _>(source.tiles::<3, true>(row, 1, panel), &block, row, output),
-                        _ => left_over::<4, _>(source.tiles::<4, true>(row, 1, panel), &block, row, output),
-                    };
-                }
+                rest(source, done..rows, panel, &block, output);
+            }
+        }
+
+        /// The rows `rows` of a matrix, by smaller tiles.
+        #[target_feature(enable = $features)]
+        fn rest(
+            source: &$crate::strided::Strided<'_>,
+            rows: std::ops::Range<usize>,
+            panel: &[$crate::strided::Group],
+            block: &Block<'_>,
+            output: &mut $crate::epilogue::Output<'_>,
+        ) {
+            let mut row = rows.start;
+            while row < rows.end {
+                row += match rows.end - row {
+                    1 => left_over::<1, _>(source.tiles::<1, true>(row, 1, panel), block, row, output),
+                    2 => left_over::<2, _>(source.tiles::<2, true>(row, 1, panel), block, row, output),
+                    3 => left_over::<3, _>(source.tiles::<3, true>(row, 1, panel), block, row, output),
+                    _ => left_over::<4, _>(source.tiles::<4, true>(row, 1, panel), block, row, output),
+                };
             }
         }
 
@@ -106,27 +121,38 @@ macro_rules! dense {
             use $crate::rows::{Run, Windows};
             let windows = Windows::new(task.geometry, task.rows, task.input, task.pad_value);
             let output = &mut task.output;
-            for (n, panel) in task.gemm.panels() {
+            let from = wide_windows(&windows, task.gemm, output);
+            for (n, panel) in task.gemm.panels(from) {
                 let block = Block::new(task.gemm.bias, output, n, task.gemm.n);
                 for run in windows.runs(ROWS) {
                     match run {
                         Run::Inside(source, run) => {
                             by_form::<false>(&source, panel, &block, run, output);
                         }
-                        Run::Anywhere(run) => {
-                            let mut row = run.start;
-                            while row < run.end {
-                                row += match run.end - row {
-                                    ROWS.. => left_over::<ROWS, _>([windows.tile(row, panel)], &block, row, output),
-                                    1 => left_over::<1, _>([windows.tile(row, panel)], &block, row, output),
-                                    2 => left_over::<2, _>([windows.tile(row, panel)], &block, row, output),
-                                    3 => left_over::<3, _>([windows.tile(row, panel)], &block, row, output),
-                                    _ => left_over::<4, _>([windows.tile(row, panel)], &block, row, output),
-                                };
-                            }
-                        }
+                        Run::Anywhere(run) => anywhere(&windows, panel, &block, run, output),
                     }
                 }
+            }
+        }
+
+        /// The output pixels `run`, whose windows may lie anywhere.
+        #[target_feature(enable = $features)]
+        fn anywhere(
+            windows: &$crate::rows::Windows<'_, i8>,
+            panel: &[$crate::strided::Group],
+            block: &Block<'_>,
+            run: std::ops::Range<usize>,
+            output: &mut $crate::epilogue::Output<'_>,
+        ) {
+            let mut row = run.start;
+            while row < run.end {
+                row += match run.end - row {
+                    ROWS.. => left_over::<ROWS, _>([windows.tile(row, panel)], block, row, output),
+                    1 => left_over::<1, _>([windows.tile(row, panel)], block, row, output),
+                    2 => left_over::<2, _>([windows.tile(row, panel)], block, row, output),
+                    3 => left_over::<3, _>([windows.tile(row, panel)], block, row, output),
+                    _ => left_over::<4, _>([windows.tile(row, panel)], block, row, output),
+                };
             }
         }
 

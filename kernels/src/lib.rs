@@ -7,8 +7,8 @@
 //! checks the lengths of its slices first and panics on a mismatch, because that is a bug of the caller; the bodies then
 //! only read and write inside them.
 //!
-//! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and a few instructions) and `strided.rs`
-//! (slices a stride apart, checked once a tile); bodies are safe code.
+//! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and a few instructions), `strided.rs` (slices
+//! a stride apart, checked once a tile) and `dot.rs` (a tile in named registers); bodies are safe code.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -31,6 +31,8 @@ mod dense;
 pub mod depthwise;
 pub mod depthwise_f16;
 pub mod dequantize;
+#[cfg(target_arch = "aarch64")]
+mod dot;
 pub mod epilogue;
 pub mod float16;
 pub mod gemm;

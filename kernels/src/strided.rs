@@ -1,6 +1,7 @@
 //! The unsafe edge of walks through memory: slices that lie a stride apart, checked once for many of them, and steps along
 //! K without a check each.
 
+use std::arch::aarch64::{int8x16_t, vdupq_n_s8};
 use std::arch::asm;
 use std::marker::PhantomData;
 
@@ -144,24 +145,24 @@ impl<'a, const R: usize, const ONE: bool> Pieces<'a, R> for StridedPieces<'a, R,
     }
 }
 
-/// Eight bytes of each of many rows, to read.
-pub(crate) struct Eights<'a> {
+/// W bytes of each of many rows, to read.
+pub(crate) struct Cells<'a, const W: usize> {
     next: *const i8,
     stride: usize,
     left: usize,
     lifetime: PhantomData<&'a [i8]>,
 }
 
-impl<'a> Eights<'a> {
-    /// `rows` times eight bytes, `stride` apart, the first from `start` on.
+impl<'a, const W: usize> Cells<'a, W> {
+    /// `rows` times W bytes, `stride` apart, the first from `start` on.
     pub(crate) fn new(source: &'a [i8], start: usize, stride: usize, rows: usize) -> Self {
-        assert!(rows == 0 || start + (rows - 1) * stride + 8 <= source.len(), "rows beyond the slice");
+        assert!(rows == 0 || start + (rows - 1) * stride + W <= source.len(), "rows beyond the slice");
         Self { next: source.as_ptr().wrapping_add(start), stride, left: rows, lifetime: PhantomData }
     }
 
     /// Those of the next R rows.
     #[inline(always)]
-    pub(crate) fn next<const R: usize>(&mut self) -> [&'a [i8; 8]; R] {
+    pub(crate) fn next<const R: usize>(&mut self) -> [&'a [i8; W]; R] {
         assert!(self.left >= R, "fewer rows than that");
         self.left -= R;
         let first = self.next;
@@ -171,25 +172,31 @@ impl<'a> Eights<'a> {
     }
 }
 
-/// Eight bytes of each of many rows, to write.
-pub(crate) struct EightsMut<'a> {
+/// W bytes of each of many rows, to write.
+pub(crate) struct CellsMut<'a, const W: usize> {
     next: *mut i8,
     stride: usize,
     left: usize,
     lifetime: PhantomData<&'a mut [i8]>,
 }
 
-impl<'a> EightsMut<'a> {
-    /// `rows` times eight bytes, `stride` apart, the first from `start` on.
+impl<'a, const W: usize> CellsMut<'a, W> {
+    /// `rows` times W bytes, `stride` apart, the first from `start` on.
     pub(crate) fn new(target: &'a mut [i8], start: usize, stride: usize, rows: usize) -> Self {
-        assert!(rows == 0 || start + (rows - 1) * stride + 8 <= target.len(), "rows beyond the slice");
-        assert!(rows < 2 || stride >= 8, "rows that overlap");
+        assert!(rows == 0 || start + (rows - 1) * stride + W <= target.len(), "rows beyond the slice");
+        assert!(rows < 2 || stride >= W, "rows that overlap");
         Self { next: target.as_mut_ptr().wrapping_add(start), stride, left: rows, lifetime: PhantomData }
+    }
+
+    /// Whether R rows are left.
+    #[inline(always)]
+    pub(crate) const fn has<const R: usize>(&self) -> bool {
+        self.left >= R
     }
 
     /// Those of the next R rows.
     #[inline(always)]
-    pub(crate) fn next<const R: usize>(&mut self) -> [&'a mut [i8; 8]; R] {
+    pub(crate) fn next<const R: usize>(&mut self) -> [&'a mut [i8; W]; R] {
         assert!(self.left >= R, "fewer rows than that");
         self.left -= R;
         let first = self.next;
@@ -197,6 +204,54 @@ impl<'a> EightsMut<'a> {
         // SAFETY: `left` rows, this one among them, lie inside of the slice that `new` was given. They do not overlap,
         // and each is handed out once.
         std::array::from_fn(|row| unsafe { &mut *first.wrapping_add(row * self.stride).cast() })
+    }
+}
+
+/// Cells of sixteen bytes of R lines, column by column.
+pub(crate) struct Lines<'a, const R: usize> {
+    next: [*const i8; R],
+    strides: [usize; R],
+    left: usize,
+    lifetime: PhantomData<&'a [i8]>,
+}
+
+impl<'a, const R: usize> Lines<'a, R> {
+    /// `count` cells of each line, which is given by what it lies in, the start of its first cell and the distance from cell
+    /// to cell.
+    #[inline]
+    pub(crate) fn new(lines: [(&'a [i8], usize, usize); R], count: usize) -> Self {
+        for (source, start, stride) in lines {
+            assert!(count == 0 || start + (count - 1) * stride + 16 <= source.len(), "cells beyond the line");
+        }
+        let next = lines.map(|(source, start, _)| source.as_ptr().wrapping_add(start));
+        Self { next, strides: lines.map(|(.., stride)| stride), left: count, lifetime: PhantomData }
+    }
+
+    /// Whether C columns are left.
+    #[inline(always)]
+    pub(crate) const fn has<const C: usize>(&self) -> bool {
+        self.left >= C
+    }
+
+    /// The next column. Ask [`Self::has`] first: then the check in here costs nothing.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn next(&mut self) -> [int8x16_t; R] {
+        assert!(self.has::<1>(), "no column is left");
+        self.left -= 1;
+        let mut cells = [vdupq_n_s8(0); R];
+        for ((cell, next), stride) in cells.iter_mut().zip(&mut self.next).zip(self.strides) {
+            // SAFETY: `left` cells of the line, this one among them, lie inside of what `new` was given. Behind the last
+            // one the pointer may leave it, and is not read any more.
+            unsafe {
+                asm!(
+                    "ld1 {{{cell:v}.16b}}, [{next}], {stride}",
+                    cell = lateout(vreg) *cell, next = inout(reg) *next, stride = in(reg) stride,
+                    options(pure, readonly, nostack, preserves_flags)
+                );
+            }
+        }
+        cells
     }
 }
 

@@ -60,9 +60,9 @@ pub const VARIANTS: &[Variant<ConvI8>] = &[
     Variant { name: "conv_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
     Variant { name: "conv_i8i8i32_4x8x8_neon", isa: Isa::Neon, tile: &[4, 8, 8], body: on_arm!(neon::run) },
     Variant {
-        name: "conv_i8i8i32_8x8x16_neon_dotprod",
+        name: "conv_i8i8i32_6x16x16_neon_dotprod",
         isa: Isa::NeonDotprod,
-        tile: &[8, 8, 16],
+        tile: &[6, 16, 16],
         body: on_arm!(neon_dotprod::run),
     },
     Variant { name: "conv_i8i8i32_4x16x4_avx2", isa: Isa::Avx2, tile: &[4, 16, 4], body: on_x86!(avx2::run) },

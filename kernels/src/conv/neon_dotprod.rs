@@ -1,4 +1,4 @@
-//! `conv_i8i8i32_8x8x16_neon_dotprod`: the matrix product's inner loop over windows.
+//! `conv_i8i8i32_6x16x16_neon_dotprod`: the matrix product's inner loop over windows.
 
 use super::{Task, scalar};
 use crate::gemm::neon_dotprod::{picture, windows};

@@ -22,6 +22,8 @@ mod avx2;
 mod avx_vnni;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
 pub mod pack;
 #[cfg(target_arch = "aarch64")]
 mod padded;
@@ -69,6 +71,12 @@ impl Operator for DepthwiseI8 {
 pub const VARIANTS: &[Variant<DepthwiseI8>] = &[
     Variant { name: "depthwise_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
     Variant { name: "depthwise_i8i8i32_2x16_neon", isa: Isa::Neon, tile: &[2, 16], body: on_arm!(neon::run) },
+    Variant {
+        name: "depthwise_i8i8i32_1x16_neon_dotprod",
+        isa: Isa::NeonDotprod,
+        tile: &[1, 16],
+        body: on_arm!(neon_dotprod::run),
+    },
     Variant { name: "depthwise_i8i8i32_4x16_avx2", isa: Isa::Avx2, tile: &[4, 16], body: on_x86!(avx2::run) },
     Variant {
         name: "depthwise_i8i8i32_4x16_avx_vnni",

@@ -23,21 +23,27 @@ type Sums = [int32x4_t; 4];
 
 #[target_feature(enable = "neon")]
 pub(super) fn run(task: Task<'_>) {
+    channels(task, 0);
+}
+
+/// The channels from `from` on, a multiple of sixteen.
+#[target_feature(enable = "neon")]
+pub(super) fn channels(task: Task<'_>, from: usize) {
     match (task.geometry.kernel, task.geometry.stride) {
-        ([3, 3], [1, 1]) => slide::<3, 4, 1>(task),
-        ([3, 3], [2, 2]) => slide::<3, 4, 2>(task),
-        ([5, 5], [1, 1]) => slide::<5, 6, 1>(task),
-        ([5, 5], [2, 2]) => slide::<5, 6, 2>(task),
-        _ => anywhere(task),
+        ([3, 3], [1, 1]) => slide::<3, 4, 1>(task, from),
+        ([3, 3], [2, 2]) => slide::<3, 4, 2>(task, from),
+        ([5, 5], [1, 1]) => slide::<5, 6, 1>(task, from),
+        ([5, 5], [2, 2]) => slide::<5, 6, 2>(task, from),
+        _ => anywhere(task, from),
     }
 }
 
 /// K x K windows at a stride of S; W = K + 1 cells in a row hold two windows at a stride of 1.
 #[target_feature(enable = "neon")]
-fn slide<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>) {
+fn slide<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>, from: usize) {
     let geometry = task.geometry;
     let mut lines = Lines::<K>::new();
-    for channel in (0..geometry.channels).step_by(BLOCK) {
+    for channel in (from..geometry.channels).step_by(BLOCK) {
         let pixels = Pixels::new(task.depthwise.bias, &task.requantize, channel);
         let weights = weights::<K>(&task, channel);
         let count = (geometry.channels - channel).min(BLOCK);
@@ -99,20 +105,20 @@ fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
     if S > 1 {
         for (x, [target]) in cells_mut::<BLOCK, 1>(task.output, start, stride, width.min(PAIRS)).enumerate() {
             let window = window::<K, W>(&lines, x);
-            pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixel + x, target);
+            pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixels.residual::<FORM>(pixel + x), target);
         }
         return;
     }
     let pairs = (width / 2).min(PAIRS);
     for (step, [left, right]) in cells_mut::<BLOCK, 2>(task.output, start, stride, pairs).enumerate() {
         let (window, pixel) = (window::<K, W>(&lines, step), pixel + 2 * step);
-        pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixel, left);
-        pixels.store::<FORM>(sums(&window, 1, weights, pixels.bias), pixel + 1, right);
+        pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixels.residual::<FORM>(pixel), left);
+        pixels.store::<FORM>(sums(&window, 1, weights, pixels.bias), pixels.residual::<FORM>(pixel + 1), right);
     }
     if width % 2 == 1 {
         let last = sums(&window::<K, W>(&lines, width / 2), 0, weights, pixels.bias);
         for [target] in cells_mut::<BLOCK, 1>(task.output, start + (width - 1) * stride, stride, 1) {
-            pixels.store::<FORM>(last, pixel + width - 1, target);
+            pixels.store::<FORM>(last, pixels.residual::<FORM>(pixel + width - 1), target);
         }
     }
 }
@@ -168,10 +174,10 @@ fn sums<const K: usize, const W: usize>(
 
 /// Any window at any place, cell by cell.
 #[target_feature(enable = "neon")]
-fn anywhere(task: Task<'_>) {
+fn anywhere(task: Task<'_>, from: usize) {
     let geometry = task.geometry;
     let padded = geometry.channels.next_multiple_of(BLOCK);
-    for channel in (0..geometry.channels).step_by(BLOCK) {
+    for channel in (from..geometry.channels).step_by(BLOCK) {
         let pixels = Pixels::new(task.depthwise.bias, &task.requantize, channel);
         let count = (geometry.channels - channel).min(BLOCK);
         let mut pixel = 0;

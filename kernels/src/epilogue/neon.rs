@@ -19,7 +19,7 @@ use crate::arm::{
     load_f32x4, load_i8x8, load_i8x16, load_i16x8, load_i32x4, load_u8x64, store_f32x4, store_halves, store_i8x8,
     store_i8x16,
 };
-use crate::strided::{Eights, EightsMut};
+use crate::strided::{Cells, CellsMut};
 
 /// Four registers of sums or of real numbers: sixteen results.
 type Quads<T> = [T; 4];
@@ -241,8 +241,8 @@ enum Finish<'a> {
 
 /// Where the results of a run of rows go, and their residual.
 pub(crate) struct Places<'a> {
-    results: EightsMut<'a>,
-    residual: Eights<'a>,
+    results: CellsMut<'a, 8>,
+    residual: Cells<'a, 8>,
 }
 
 impl<'a> Places<'a> {
@@ -285,9 +285,9 @@ impl<'a> Block<'a> {
         };
         let residual = requantize
             .residual
-            .map(|Residual { data, stride, .. }| Eights::new(data, rows.start * stride + self.n, stride, rows.len()));
-        let results = EightsMut::new(data, rows.start * *stride + self.n, *stride, rows.len());
-        Places { results, residual: residual.unwrap_or_else(|| Eights::new(&[], 0, 0, 0)) }
+            .map(|Residual { data, stride, .. }| Cells::new(data, rows.start * stride + self.n, stride, rows.len()));
+        let results = CellsMut::new(data, rows.start * *stride + self.n, *stride, rows.len());
+        Places { results, residual: residual.unwrap_or_else(|| Cells::new(&[], 0, 0, 0)) }
     }
 
     /// Stores the results of two rows; the sums hold the bias. Not for form `OTHER`.
@@ -414,30 +414,73 @@ impl<'a> Pixels<'a> {
         }
     }
 
-    /// The results of one pixel, which hold the bias; `target` is the pixel's sixteen channels. Not for form `OTHER`.
+    /// The results of one pixel, whose sums hold the bias. `residual` is read only by its form. Not for form `OTHER`.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(crate) fn store<const FORM: u8>(&self, sums: Quads<int32x4_t>, pixel: usize, target: &mut [i8; 16]) {
-        let residual = match self.requantize.residual {
-            Some(Residual { data, stride, .. }) if FORM == form::RESIDUAL => {
-                load_i8x16(data[pixel * stride + self.n..].first_chunk().expect("a residual of the same channels"))
-            }
-            _ => vdupq_n_s8(0),
-        };
+    pub(crate) fn store<const FORM: u8>(&self, sums: Quads<int32x4_t>, residual: &[i8; 16], target: &mut [i8; 16]) {
+        let residual = if FORM == form::RESIDUAL { load_i8x16(residual) } else { vdupq_n_s8(0) };
         store_i8x16(target, self.law.results::<FORM>(sums, &self.channels, residual));
+    }
+
+    /// The residual of one pixel; zeros where there is none.
+    #[inline]
+    pub(crate) fn residual<const FORM: u8>(&self, pixel: usize) -> &'a [i8; 16] {
+        match self.requantize.residual {
+            Some(Residual { data, stride, .. }) if FORM == form::RESIDUAL => {
+                data[pixel * stride + self.n..].first_chunk().expect("a residual of the same channels")
+            }
+            _ => &[0; 16],
+        }
     }
 
     /// The results of the first `target.len()` of the sixteen channels, by whatever form.
     #[inline(never)]
     #[target_feature(enable = "neon")]
     pub(crate) fn store_other(&self, sums: Quads<int32x4_t>, pixel: usize, target: &mut [i8]) {
-        let (scale, gain) = (self.channels.scale, self.channels.gain);
-        for (half, target) in target.chunks_mut(8).enumerate() {
-            let [low, high] = [scale[2 * half], scale[2 * half + 1]];
-            let channels = Channels { scale: [low, high, low, high], gain: [gain[half]; 2] };
-            let (sums, n) = ([sums[2 * half], sums[2 * half + 1]], self.n + 8 * half);
-            let results = self.law.any(sums, &channels, &self.requantize, pixel, n, target.len());
-            target.copy_from_slice(&results[..target.len()]);
+        let (law, channels) = (&self.law, &self.channels);
+        let mut bytes = [0; 16];
+        if let Some(Residual { data, stride, .. }) = self.requantize.residual {
+            bytes[..target.len()].copy_from_slice(&data[pixel * stride + self.n..][..target.len()]);
+        }
+        let residual = load_i8x16(&bytes);
+        let results = match self.requantize.activation {
+            Activation::Leaky { .. } => law.results::<{ form::LEAKY }>(sums, channels, residual),
+            Activation::Bump { .. } => law.results::<{ form::BUMP }>(sums, channels, residual),
+            _ if self.requantize.residual.is_some() => law.results::<{ form::RESIDUAL }>(sums, channels, residual),
+            _ => law.results::<{ form::PLAIN }>(sums, channels, residual),
+        };
+        store_i8x16(&mut bytes, law.quantizer.bounded(results));
+        if let Some(table) = law.quantizer.table {
+            for q in &mut bytes {
+                *q = table[usize::from((i16::from(*q) + 128) as u8)];
+            }
+        }
+        target.copy_from_slice(&bytes[..target.len()]);
+    }
+}
+
+/// Scaling of the channels `n..n + 16` to real numbers.
+pub(crate) struct Reals {
+    scale: Quads<float32x4_t>,
+    low: float32x4_t,
+    high: float32x4_t,
+}
+
+impl Reals {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn new(scale: &[f32], [low, high]: [f32; 2], n: usize) -> Self {
+        let ([a, b], [c, d]) = (scales(scale, n), scales(scale, n + 8));
+        Self { scale: [a, b, c, d], low: vdupq_n_f32(low), high: vdupq_n_f32(high) }
+    }
+
+    /// The results of one pixel, whose sums hold the bias.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn store(&self, sums: Quads<int32x4_t>, target: &mut [f32; 16]) {
+        for ((result, sum), scale) in target.as_chunks_mut::<4>().0.iter_mut().zip(sums).zip(self.scale) {
+            let value = vmulq_f32(vcvtq_f32_s32(sum), scale);
+            store_f32x4(result, vminq_f32(vmaxq_f32(value, self.low), self.high));
         }
     }
 }

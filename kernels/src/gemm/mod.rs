@@ -45,14 +45,22 @@ pub struct Gemm<'a> {
 }
 
 impl<'a> Gemm<'a> {
+    /// The weights of 8 output channels after the other from `from` on, each with its first channel.
     #[cfg(target_arch = "aarch64")]
-    /// The weights of 8 output channels after the other, each with its first channel.
     #[inline]
-    pub(crate) fn panels(&self) -> impl Iterator<Item = (usize, &'a [Group])> {
+    pub(crate) fn panels(&self, from: usize) -> impl Iterator<Item = (usize, &'a [Group])> {
         let panel = self.k / 4;
         let groups = self.weights.as_chunks::<32>().0;
-        let panels = (0..self.n).step_by(8);
+        let panels = (from..self.n).step_by(8);
         panels.map(move |n| (n, &groups[n / 8 * panel..][..panel]))
+    }
+
+    /// The weights of the 16 output channels from `n` on: of the first eight, then of the others.
+    #[cfg(target_arch = "aarch64")]
+    #[inline]
+    pub(crate) fn sixteen(&self, n: usize) -> &'a [Group] {
+        let panel = self.k / 4;
+        &self.weights.as_chunks::<32>().0[n / 8 * panel..][..2 * panel]
     }
 
     /// Panics unless the slices have the packed lengths.
@@ -116,9 +124,9 @@ pub const VARIANTS: &[Variant<GemmI8>] = &[
     Variant { name: "gemm_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
     Variant { name: "gemm_i8i8i32_4x8x8_neon", isa: Isa::Neon, tile: &[4, 8, 8], body: on_arm!(neon::run) },
     Variant {
-        name: "gemm_i8i8i32_8x8x16_neon_dotprod",
+        name: "gemm_i8i8i32_6x16x16_neon_dotprod",
         isa: Isa::NeonDotprod,
-        tile: &[8, 8, 16],
+        tile: &[6, 16, 16],
         body: on_arm!(neon_dotprod::run),
     },
     Variant { name: "gemm_i8i8i32_4x16x4_avx2", isa: Isa::Avx2, tile: &[4, 16, 4], body: on_x86!(avx2::run) },

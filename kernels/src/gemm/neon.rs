@@ -7,12 +7,13 @@
 
 use std::arch::aarch64::{int8x16_t, vdupq_n_s32, vpaddq_s32, vzip1q_s32, vzip2q_s32};
 
-use super::Task;
+use super::{Gemm, Task};
 use crate::arm::{load_i8x16, multiply_add_groups, settle, splat_i8x4x2};
 use crate::dense::dense;
-use crate::epilogue::form;
 use crate::epilogue::neon::Block;
-use crate::strided::{Group, Pieces};
+use crate::epilogue::{Output, form};
+use crate::rows::Windows;
+use crate::strided::{Group, Pieces, Strided};
 
 /// Rows of a tile.
 const ROWS: usize = 4;
@@ -47,6 +48,16 @@ macro_rules! sums {
 }
 
 dense!("neon");
+
+/// There are no wider tiles: sums of four rows by eight channels take half of the registers.
+const fn wide_matrix(_: &Strided<'_>, _: usize, _: &Gemm<'_>, _: &mut Output<'_>) -> usize {
+    0
+}
+
+/// See [`wide_matrix`].
+const fn wide_windows(_: &Windows<'_, i8>, _: &Gemm<'_>, _: &mut Output<'_>) -> usize {
+    0
+}
 
 #[target_feature(enable = "neon")]
 pub(super) fn run(mut task: Task<'_>) {

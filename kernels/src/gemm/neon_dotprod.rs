@@ -1,16 +1,20 @@
-//! `gemm_i8i8i32_8x8x16_neon_dotprod`: `sdot` by lane, four products into each 32-bit lane.
+//! `gemm_i8i8i32_6x16x16_neon_dotprod`: `sdot` by lane, four products into each 32-bit lane.
 //!
-//! A register of weights holds one group of 4 along K for four channels, a register of a row four groups: eight rows by
-//! eight channels are 16 sum registers and 64 `sdot` for 16 loads.
+//! A register of weights holds one group of 4 along K for four channels, a register of a row four groups. Channels that
+//! come in sixteens go by tiles of six rows, 96 `sdot` for 14 loads ([`wide`]); the others, and what is left of the rows,
+//! by tiles of up to eight rows by eight channels.
 
-use std::arch::aarch64::{int8x16_t, int32x4_t, vcombine_s8, vdupq_n_s8};
+use std::arch::aarch64::{int8x16_t, int32x4_t, vcombine_s8, vdup_n_s8, vdupq_n_s8};
 
+use self::wide::{wide_matrix, wide_windows};
 use super::Task;
 use crate::arm::{dot_lane, load_i8x8, load_i8x16, settle};
 use crate::dense::dense;
 use crate::epilogue::form;
 use crate::epilogue::neon::Block;
 use crate::strided::{Group, Pieces};
+
+mod wide;
 
 /// Rows of a tile.
 const ROWS: usize = 8;
@@ -41,7 +45,7 @@ macro_rules! sums {
                 let mut values = [vdupq_n_s8(0); $rows];
                 for (value, row) in values.iter_mut().zip(rows) {
                     let half = load_i8x8(row);
-                    *value = vcombine_s8(half, half);
+                    *value = vcombine_s8(half, vdup_n_s8(0));
                 }
                 group::<0, { $rows }>(&mut sums, &values, &groups[0]);
                 group::<1, { $rows }>(&mut sums, &values, &groups[1]);

@@ -113,7 +113,7 @@ pub(crate) fn gemm(tally: &mut Tally) {
         let mut seed = 0;
         for rows in [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 17] {
             for k in [0, 8, 16, 24, 40, 256, 264, 520] {
-                for n in [1, 3, 7, 8, 9, 16, 17, 24] {
+                for n in [1, 3, 7, 8, 9, 16, 17, 24, 40] {
                     for edge in Edge::BOTH {
                         gemm_case(variant, [rows, k, n], edge, seed);
                         seed += 1;
@@ -152,7 +152,7 @@ fn geometries(channels: &[usize]) -> Vec<Geometry> {
         [([1, 1], [1, 1]), ([1, 1], [2, 2]), ([3, 3], [1, 1]), ([3, 3], [2, 2]), ([5, 5], [1, 1]), ([1, 3], [1, 2])];
     for &channels in channels {
         for (kernel, stride) in windows {
-            for [input_height, input_width] in [[1, 1], [4, 5], [9, 8]] {
+            for [input_height, input_width] in [[1, 1], [4, 5], [9, 8], [5, 23]] {
                 for padding in
                     [[0, 0, 0, 0], [kernel[0] / 2, kernel[1] / 2, kernel[0] / 2, kernel[1] / 2], [0, 0, 1, 1]]
                 {
@@ -192,7 +192,7 @@ pub(crate) fn conv(tally: &mut Tally) {
         for (seed, geometry) in geometries(&[4, 8, 16, 48, 272]).iter().enumerate() {
             for edge in Edge::BOTH {
                 let mut source = Source::new(seed as u64);
-                let n = [1, 4, 8, 13, 16][source.below(5)];
+                let n = [1, 4, 8, 13, 16, 25, 32][source.below(7)];
                 let rows = some_rows(&mut source, geometry);
                 let (taps, channels) = (geometry.taps(), geometry.channels);
                 let input = source.activations(geometry.input_height * geometry.input_width * channels);

@@ -9,8 +9,8 @@ fn a_raspberry_pi_4_runs_neon_and_a_5_the_dot_product() {
     assert!(four.text().contains("gemm_i8i8i32_4x8x8_neon "), "{}", four.text());
     let five = Choice::for_core("cortex-a76").unwrap().json();
     assert_eq!(five["isa"], "neon_dotprod");
-    assert_eq!(five["operators"][0]["kernel"], "gemm_i8i8i32_8x8x16_neon_dotprod");
-    assert_eq!(five["operators"][2]["isa"], "neon", "depthwise has no dot product");
+    assert_eq!(five["operators"][0]["kernel"], "gemm_i8i8i32_6x16x16_neon_dotprod");
+    assert_eq!(five["operators"][3]["isa"], "neon", "a sum has no dot product");
 }
 
 #[test]
