@@ -44,9 +44,10 @@ impl<'a, T> Band<'a, T> {
     /// The groups of the rows `row..row + R` of the band.
     #[inline(always)]
     pub(crate) fn tile<const R: usize>(&self, row: usize) -> [&'a [T]; R] {
+        let mut rest = &self.groups[row * self.steps..][..R * self.steps];
         let mut tile: [&[T]; R] = [&[]; R];
-        for (index, slice) in tile.iter_mut().enumerate() {
-            *slice = &self.groups[(row + index) * self.steps..][..self.steps];
+        for slice in &mut tile {
+            (*slice, rest) = rest.split_at(self.steps);
         }
         tile
     }

@@ -82,6 +82,14 @@ pub(crate) fn load_i32x8(source: &[i32; 8]) -> __m256i {
     unsafe { _mm256_loadu_si256(source.as_ptr().cast()) }
 }
 
+/// Stores eight integers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn store_i32x8(target: &mut [i32; 8], value: __m256i) {
+    // SAFETY: writes the array's 8 elements; `storeu` asks for no alignment.
+    unsafe { _mm256_storeu_si256(target.as_mut_ptr().cast(), value) }
+}
+
 /// Eight floats.
 #[inline]
 #[target_feature(enable = "avx2")]

@@ -11,7 +11,7 @@ use std::arch::x86_64::{
 
 use super::{Depthwise, Task, scalar};
 use crate::epilogue::Output;
-use crate::epilogue::avx2::Block;
+use crate::epilogue::avx2::{Block, NO_SUMS, leave};
 use crate::lines::{COLUMNS, Picture, strips, walk};
 use crate::x86::{load_16, load_32, load_i32x8, store_32};
 
@@ -56,7 +56,7 @@ fn windows<const K: usize, const L: usize, const G: usize, const S: usize>(task:
     let picture = Picture { geometry, input, padding: &padding };
     let width = geometry.output_width;
     let mut output = Output::I8 { data: output, stride: output_stride, requantize };
-    let mut columns = [[[0; 32]; COLUMNS]; REGISTERS];
+    let (mut columns, mut sums) = ([[[0; 32]; COLUMNS]; REGISTERS], NO_SUMS);
     walk::<i8, BLOCK>(geometry, &rows, |channel, group| {
         let weights = [
             arrange::<K, G>(depthwise, channel, geometry.channels, 0),
@@ -69,15 +69,19 @@ fn windows<const K: usize, const L: usize, const G: usize, const S: usize>(task:
             picture.columns::<K, L>(strip, |column, cells| interleave(cells, column, &mut columns));
             for (row, weights) in weights.iter().enumerate().take(strip.rows) {
                 let columns = &columns[row * S / 2 * 2..];
+                let mut free = &mut sums[..];
                 for x in (0..strip.pixels).step_by(TILE) {
-                    let at = strip.first + row * width + x;
-                    match strip.pixels - x {
-                        1 => finish.store(&tile::<1, K, G, S>(columns, x, weights, start), at, &mut output),
-                        2 => finish.store(&tile::<2, K, G, S>(columns, x, weights, start), at, &mut output),
-                        3 => finish.store(&tile::<3, K, G, S>(columns, x, weights, start), at, &mut output),
-                        _ => finish.store(&tile::<TILE, K, G, S>(columns, x, weights, start), at, &mut output),
+                    let now = TILE.min(strip.pixels - x);
+                    let target;
+                    (target, free) = free.split_at_mut(2 * now);
+                    match now {
+                        1 => tile::<1, K, G, S>(columns, x, weights, start, target),
+                        2 => tile::<2, K, G, S>(columns, x, weights, start, target),
+                        3 => tile::<3, K, G, S>(columns, x, weights, start, target),
+                        _ => tile::<TILE, K, G, S>(columns, x, weights, start, target),
                     }
                 }
+                finish.finish(&sums, strip.first + row * width, strip.pixels, &mut output);
             }
         });
     });
@@ -121,7 +125,7 @@ fn interleave<const L: usize>(cells: [&[i8; BLOCK]; L], column: usize, columns: 
     }
 }
 
-/// The sums of P pixels from the strip's pixel `x` on.
+/// Leaves the sums of P pixels from the strip's pixel `x` on in `target`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
@@ -129,7 +133,8 @@ fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
     x: usize,
     weights: &Weights<K, G>,
     start: [__m256i; 2],
-) -> [[__m256i; 2]; P] {
+    target: &mut [[i32; 8]],
+) {
     let mut sums = [start; P];
     for half in 0..2 {
         for pair in 0..G {
@@ -146,7 +151,7 @@ fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
             }
         }
     }
-    sums
+    leave(&sums, target);
 }
 
 /// Any window and step, pixel by pixel and tap by tap.
@@ -156,7 +161,7 @@ fn anything(task: Task<'_>) {
     let Task { geometry, rows, input, depthwise, requantize, output, output_stride } = task;
     let mut output = Output::I8 { data: output, stride: output_stride, requantize };
     let (input, taps) = (input.as_chunks::<BLOCK>().0, depthwise.weights.as_chunks::<BLOCK>().0);
-    let padding = [depthwise.pad_value; BLOCK];
+    let (padding, mut left) = ([depthwise.pad_value; BLOCK], NO_SUMS);
     let blocks = geometry.channels / BLOCK;
     for index in 0..blocks {
         let (biases, _) = depthwise.bias[index * BLOCK..].as_chunks::<8>();
@@ -176,7 +181,8 @@ fn anything(task: Task<'_>) {
                         *sum = _mm256_add_epi32(*sum, products);
                     }
                 }
-                finish.store(&[sums], pixel, &mut output);
+                leave(&[sums], &mut left);
+                finish.finish(&left, pixel, 1, &mut output);
                 pixel += 1;
             }
         }

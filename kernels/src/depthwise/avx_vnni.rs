@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 use super::avx2::BLOCK;
 use super::{Depthwise, Task, avx2};
 use crate::epilogue::Output;
-use crate::epilogue::avx2::Block;
+use crate::epilogue::avx2::{Block, NO_SUMS, leave};
 use crate::lines::{COLUMNS, Picture, strips, walk};
 use crate::x86::{load_16, load_32, load_i32x8, store_32};
 
@@ -52,7 +52,7 @@ fn windows<const K: usize, const L: usize, const G: usize, const S: usize, const
     let picture = Picture { geometry, input, padding: &padding };
     let width = geometry.output_width;
     let mut output = Output::I8 { data: output, stride: output_stride, requantize };
-    let mut columns = [[[0; 32]; COLUMNS]; REGISTERS];
+    let (mut columns, mut sums) = ([[[0; 32]; COLUMNS]; REGISTERS], NO_SUMS);
     walk::<i8, BLOCK>(geometry, &rows, |channel, group| {
         let weights = [
             arrange::<K, G>(depthwise, channel, geometry.channels, 0),
@@ -63,15 +63,19 @@ fn windows<const K: usize, const L: usize, const G: usize, const S: usize, const
         strips(geometry, &rows, channel, (group, H), |strip| {
             picture.columns::<K, L>(strip, |column, cells| interleave(cells, column, &mut columns));
             for (row, weights) in weights.iter().enumerate().take(strip.rows) {
+                let mut free = &mut sums[..];
                 for x in (0..strip.pixels).step_by(TILE) {
-                    let at = strip.first + row * width + x;
-                    match strip.pixels - x {
-                        1 => finish.store(&tile::<1, K, G, S>(&columns, x, weights, start), at, &mut output),
-                        2 => finish.store(&tile::<2, K, G, S>(&columns, x, weights, start), at, &mut output),
-                        3 => finish.store(&tile::<3, K, G, S>(&columns, x, weights, start), at, &mut output),
-                        _ => finish.store(&tile::<TILE, K, G, S>(&columns, x, weights, start), at, &mut output),
+                    let now = TILE.min(strip.pixels - x);
+                    let target;
+                    (target, free) = free.split_at_mut(2 * now);
+                    match now {
+                        1 => tile::<1, K, G, S>(&columns, x, weights, start, target),
+                        2 => tile::<2, K, G, S>(&columns, x, weights, start, target),
+                        3 => tile::<3, K, G, S>(&columns, x, weights, start, target),
+                        _ => tile::<TILE, K, G, S>(&columns, x, weights, start, target),
                     }
                 }
+                finish.finish(&sums, strip.first + row * width, strip.pixels, &mut output);
             }
         });
     });
@@ -154,7 +158,7 @@ fn interleave<const L: usize>(cells: [&[i8; BLOCK]; L], column: usize, columns: 
     }
 }
 
-/// The sums of P pixels from the strip's pixel `x` on.
+/// Leaves the sums of P pixels from the strip's pixel `x` on in `target`.
 #[inline]
 #[target_feature(enable = "avx2,avxvnni")]
 fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
@@ -162,7 +166,8 @@ fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
     x: usize,
     weights: &Weights<K, G>,
     start: [__m256i; 2],
-) -> [[__m256i; 2]; P] {
+    target: &mut [[i32; 8]],
+) {
     let mut sums = [start; P];
     for half in 0..2 {
         for four in 0..G {
@@ -179,5 +184,5 @@ fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
             }
         }
     }
-    sums
+    leave(&sums, target);
 }

@@ -1,24 +1,51 @@
 //! The law on AVX2. Rounding is the processor's default, to nearest even.
 //!
-//! Two rows of sixteen channels become 32 bytes at once. Packing mixes the halves of registers; one permutation at the end
-//! puts them right, so short integers between are in *packed order*: channels 0-3, 8-11 | 4-7, 12-15.
+//! A kernel leaves the sums of some dozen rows in the first cache, and the law goes over them by a loop of its own, which
+//! keeps its numbers in registers. Two *lines* of sixteen sums become 32 bytes at once. Packing mixes the halves of
+//! registers; one permutation at the end puts them right, so short integers between are in *packed order*: sums 0-3, 8-11
+//! | 4-7, 12-15.
 //!
-//! Of the clamp only the upper bound is applied to floats: what is too small saturates on its way to bytes, and the lower
-//! bound is an integer.
+//! A conversion to integers does not saturate above, so the upper bound is applied to floats; but where all scales are
+//! below 1 no product leaves the integers, and saturation on the way to bytes is enough. What is too small saturates
+//! anyway.
 
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps, _mm256_adds_epi16,
     _mm256_castsi256_si128, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256,
-    _mm256_max_epi8, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_packs_epi16, _mm256_packs_epi32,
-    _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setr_epi32, _mm256_setzero_ps, _mm256_sub_epi32,
+    _mm256_max_epi8, _mm256_max_ps, _mm256_min_epi8, _mm256_min_ps, _mm256_mul_ps, _mm256_packs_epi16,
+    _mm256_packs_epi32, _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setr_epi32, _mm256_sub_epi32,
 };
 
 use super::{Activation, Grid, Output, Requantize, Residual};
-use crate::x86::{load_8, load_32, load_f32x8, store_8, store_16, store_32, store_f32x8};
+use crate::x86::{load_8, load_32, load_f32x8, load_i32x8, store_8, store_32, store_f32x8, store_i32x8};
 use bump::Bump;
+use target::Target;
 
 mod bump;
+mod target;
+
+/// Sixteen sums: a row of 16 channels, or two rows of 8.
+pub(crate) type Line = [i32; 16];
+
+/// Rows whose sums wait for the law at a time: a multiple of all tiles' rows.
+pub(crate) const WAITING: usize = 48;
+
+/// Sums of [`WAITING`] rows by up to 16 channels, eight after the other.
+pub(crate) type Sums = [[i32; 8]; 2 * WAITING];
+
+/// Before there are any.
+pub(crate) const NO_SUMS: Sums = [[0; 8]; 2 * WAITING];
+
+/// Puts the sums of R rows by B x 8 channels where the law finds them.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn leave<const R: usize, const B: usize>(sums: &[[__m256i; B]; R], target: &mut [[i32; 8]]) {
+    let target = &mut target[..R * B];
+    for (sum, target) in sums.as_flattened().iter().zip(target) {
+        store_i32x8(target, *sum);
+    }
+}
 
 /// The elements `n..n + 8`.
 #[inline]
@@ -90,62 +117,73 @@ pub(crate) struct Block<'a, const B: usize> {
     n: usize,
     /// How many there are, at most B x 8.
     count: usize,
-    scale: [__m256; B],
+    /// Of a line.
+    scale: [__m256; 2],
     finish: Finish<'a>,
 }
 
 enum Finish<'a> {
-    /// A clamp and nothing else, for B x 8 channels: the case that stands in each kernel's loop.
+    /// A clamp and nothing else, by scales below 1.
     Plain(Clamp),
+    /// The same after a slope.
+    Leaky(Clamp, __m256),
+    /// A residual, a table, or any scales.
     Other(Clamp, Requantize<'a>),
+    /// As networks have it.
     Bump(Bump),
-    F32 {
-        low: f32,
-        high: f32,
-    },
+    /// By any scales, to any bounds.
+    AnyBump(Bump),
+    F32,
 }
 
 /// From short integers to bytes.
 #[derive(Clone, Copy)]
 struct Clamp {
     /// high - zero point.
-    high: __m256,
+    most: __m256,
     zero_point: __m256i,
     low: __m256i,
+    high: __m256i,
 }
 
 impl Clamp {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn new(requantize: &Requantize<'_>) -> Self {
-        let (_, high) = requantize.grid().bounds();
+        let (_, most) = requantize.grid().bounds();
         Self {
-            high: _mm256_set1_ps(high),
+            most: _mm256_set1_ps(most),
             zero_point: _mm256_set1_epi16(requantize.zero_point as i16),
             low: _mm256_set1_epi8(requantize.low),
+            high: _mm256_set1_epi8(requantize.high),
         }
     }
 
-    /// q of two rows of real numbers, in order: sixteen bytes a row.
+    /// q of two lines of real numbers, in order. TAME numbers are integers after rounding.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn bytes<const B: usize>(&self, first: [__m256; B], second: [__m256; B]) -> __m256i {
-        let first = _mm256_adds_epi16(shorts(first, self.high), self.zero_point);
-        let second = _mm256_adds_epi16(shorts(second, self.high), self.zero_point);
-        ordered(_mm256_max_epi8(_mm256_packs_epi16(first, second), self.low))
+    fn bytes<const TAME: bool>(&self, first: [__m256; 2], second: [__m256; 2]) -> __m256i {
+        let first = _mm256_adds_epi16(shorts::<TAME>(first, self.most), self.zero_point);
+        let second = _mm256_adds_epi16(shorts::<TAME>(second, self.most), self.zero_point);
+        let q = _mm256_max_epi8(_mm256_packs_epi16(first, second), self.low);
+        ordered(if TAME { _mm256_min_epi8(q, self.high) } else { q })
     }
 }
 
-/// Rounded and saturated, in packed order. What is above `high` becomes it, because a conversion does not saturate.
+/// Rounded and saturated, in packed order. What is above `most` becomes it, because a conversion does not saturate; TAME
+/// numbers are left to the packing.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn shorts<const B: usize>(values: [__m256; B], high: __m256) -> __m256i {
-    let first = _mm256_cvtps_epi32(_mm256_min_ps(values[0], high));
-    let second = if B == 2 { _mm256_cvtps_epi32(_mm256_min_ps(values[B - 1], high)) } else { first };
-    _mm256_packs_epi32(first, second)
+fn shorts<const TAME: bool>(values: [__m256; 2], most: __m256) -> __m256i {
+    let [first, second] = values;
+    if TAME {
+        return _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+    }
+    let (first, second) = (_mm256_min_ps(first, most), _mm256_min_ps(second, most));
+    _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second))
 }
 
-/// Two rows of bytes, packed from two registers in packed order, in their order.
+/// Two lines of bytes, packed from two registers in packed order, in their order.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn ordered(bytes: __m256i) -> __m256i {
@@ -158,176 +196,168 @@ impl<'a, const B: usize> Block<'a, B> {
     #[target_feature(enable = "avx2")]
     pub(crate) fn new(output: &Output<'a>, n: usize, channels: usize) -> Self {
         let count = (channels - n).min(8 * B);
-        let (scales, finish) = match output {
+        let (Output::I8 { requantize: Requantize { scale: scales, .. }, .. } | Output::F32 { scale: scales, .. }) =
+            output;
+        let [first, second] = [eight(scales, n), eight(scales, n + 8 * (B - 1))];
+        let tame = first.iter().chain(second).all(|scale| scale.abs() < 1.0);
+        let finish = match output {
             Output::I8 { requantize, .. } => {
                 let clamp = Clamp::new(requantize);
-                let finish = match requantize.activation {
-                    Activation::Bump { .. } => Finish::Bump(Bump::new::<B>(requantize, n)),
-                    Activation::Clamp if requantize.residual.is_none() && count == 8 * B => Finish::Plain(clamp),
+                match requantize.activation {
+                    Activation::Bump { .. } => match Bump::new::<B>(requantize, n) {
+                        bump if tame && bump.is_usual() => Finish::Bump(bump),
+                        bump => Finish::AnyBump(bump),
+                    },
+                    Activation::Clamp if tame && requantize.residual.is_none() => Finish::Plain(clamp),
+                    Activation::Leaky { slope } if tame => Finish::Leaky(clamp, _mm256_set1_ps(slope)),
                     _ => Finish::Other(clamp, *requantize),
-                };
-                (requantize.scale, finish)
-            }
-            Output::F32 { scale, low, high, .. } => (*scale, Finish::F32 { low: *low, high: *high }),
-        };
-        let mut scale = [_mm256_setzero_ps(); B];
-        for (block, scale) in scale.iter_mut().enumerate() {
-            *scale = load_f32x8(eight(scales, n + 8 * block));
-        }
-        Self { n, count, scale, finish }
-    }
-
-    /// Stores the results of the rows from `row` on.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn store<const R: usize>(&self, sums: &[[__m256i; B]; R], row: usize, output: &mut Output<'_>) {
-        match (&self.finish, output) {
-            (Finish::Plain(clamp), Output::I8 { data, stride, .. }) => {
-                for (pair, sums) in sums.chunks(2).enumerate() {
-                    let second = sums.len() - 1;
-                    let bytes = clamp.bytes(self.scaled(sums[0]), self.scaled(sums[second]));
-                    let start = (row + 2 * pair) * *stride + self.n;
-                    store_whole::<B>(_mm256_castsi256_si128(bytes), &mut data[start..]);
-                    if second == 1 {
-                        store_whole::<B>(_mm256_extracti128_si256::<1>(bytes), &mut data[start + *stride..]);
-                    }
                 }
             }
-            (Finish::Bump(bump), Output::I8 { data, stride, .. }) => self.store_bump(bump, sums, row, data, *stride),
-            (Finish::Other(clamp, requantize), Output::I8 { data, stride, .. }) => {
-                self.store_other(clamp, requantize, sums, row, data, *stride);
-            }
-            (Finish::F32 { low, high }, Output::F32 { data, stride, .. }) => {
-                self.store_floats([*low, *high], sums, row, data, *stride);
-            }
-            _ => unreachable!("a block is made for the output that it stores to"),
-        }
+            Output::F32 { .. } => Finish::F32,
+        };
+        Self { n, count, scale: [load_f32x8(first), load_f32x8(second)], finish }
     }
 
-    /// With [`Activation::Bump`]. This and what follows are functions of their own, so that the plain case is short enough
-    /// to stand in each kernel's loop.
+    /// Stores the results of `rows` rows from `row` on, whose sums stand in `sums` one row after the other.
     #[inline(never)]
     #[target_feature(enable = "avx2")]
-    fn store_bump(&self, bump: &Bump, sums: &[[__m256i; B]], row: usize, data: &mut [i8], stride: usize) {
-        for (pair, sums) in sums.chunks(2).enumerate() {
-            let second = sums.len() - 1;
-            let bytes = bump.bytes(self.scaled(sums[0]), self.scaled(sums[second]));
-            self.store_pair(bytes, second, &mut data[(row + 2 * pair) * stride + self.n..], stride);
-        }
-    }
-
-    /// With a residual, a slope, a table, or channels that are no whole block.
-    #[inline(never)]
-    #[target_feature(enable = "avx2")]
-    fn store_other(
-        &self,
-        clamp: &Clamp,
-        requantize: &Requantize<'_>,
-        sums: &[[__m256i; B]],
-        row: usize,
-        data: &mut [i8],
-        stride: usize,
-    ) {
-        for (pair, sums) in sums.chunks(2).enumerate() {
-            let (row, second) = (row + 2 * pair, sums.len() - 1);
-            let first = self.adjusted(self.scaled(sums[0]), requantize, row);
-            let mut bytes = clamp.bytes(first, self.adjusted(self.scaled(sums[second]), requantize, row + second));
-            if let Activation::Table(table) = requantize.activation {
-                let mut results = [0; 32];
-                store_32(&mut results, bytes);
-                look_up(table, &mut results);
-                bytes = load_32(&results);
+    pub(crate) fn finish(&self, sums: &Sums, row: usize, rows: usize, output: &mut Output<'_>) {
+        let lines = &sums.as_flattened().as_chunks::<16>().0[..(rows * B).div_ceil(2)];
+        match output {
+            Output::F32 { data, stride, low, high, .. } => {
+                self.floats([*low, *high], lines, &mut data[row * *stride + self.n..], *stride, rows);
             }
-            self.store_pair(bytes, second, &mut data[row * stride + self.n..], stride);
+            Output::I8 { data, stride, .. } => {
+                let data = &mut data[row * *stride + self.n..];
+                self.bytes(lines, row, Target { data, stride: *stride, rows, count: self.count });
+            }
         }
     }
 
-    /// Stores one row of sixteen bytes, and with `second` = 1 the one below it.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn store_pair(&self, bytes: __m256i, second: usize, target: &mut [i8], stride: usize) {
-        if self.count == 8 * B {
-            store_whole::<B>(_mm256_castsi256_si128(bytes), target);
-            if second == 1 {
-                store_whole::<B>(_mm256_extracti128_si256::<1>(bytes), &mut target[stride..]);
+    fn bytes(&self, lines: &[Line], row: usize, target: Target<'_, B>) {
+        let scale = self.scale;
+        match &self.finish {
+            Finish::Plain(clamp) => {
+                let clamp = *clamp;
+                target.fill(lines, |_, a, b| clamp.bytes::<true>(scaled(a, scale), scaled(b, scale)));
+            }
+            Finish::Leaky(clamp, slope) => {
+                let (clamp, slope) = (*clamp, *slope);
+                let law = |line: &Line| leaky(scaled(line, scale), slope);
+                target.fill(lines, |_, a, b| clamp.bytes::<true>(law(a), law(b)));
+            }
+            Finish::Bump(bump) => {
+                let bump = *bump;
+                target.fill(lines, |_, a, b| bump.bytes::<true>(scaled(a, scale), scaled(b, scale)));
+            }
+            Finish::AnyBump(bump) => {
+                let bump = *bump;
+                target.fill(lines, |_, a, b| bump.bytes::<false>(scaled(a, scale), scaled(b, scale)));
+            }
+            Finish::Other(clamp, requantize) => self.other(clamp, requantize, lines, row, target),
+            Finish::F32 => unreachable!("a block is made for the output that it stores to"),
+        }
+    }
+
+    /// With a residual, a table, or any scales.
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn other(&self, clamp: &Clamp, requantize: &Requantize<'_>, lines: &[Line], row: usize, target: Target<'_, B>) {
+        let (clamp, scale, activation) = (*clamp, self.scale, requantize.activation);
+        let (last, rows) = (lines.len() - 1, target.rows);
+        match (&requantize.residual, activation) {
+            (Some(residual), Activation::Clamp) => target.fill(lines, |line, a, b| {
+                let a = sum(scaled(a, scale), self.addends(residual, row, line, rows));
+                let b = sum(scaled(b, scale), self.addends(residual, row, last.min(line + 1), rows));
+                clamp.bytes::<false>(a, b)
+            }),
+            (residual, _) => target.fill(lines, |line, a, b| {
+                let (mut a, mut b) = (scaled(a, scale), scaled(b, scale));
+                if let Some(residual) = residual {
+                    a = sum(a, self.addends(residual, row, line, rows));
+                    b = sum(b, self.addends(residual, row, last.min(line + 1), rows));
+                }
+                if let Activation::Leaky { slope } = activation {
+                    let slope = _mm256_set1_ps(slope);
+                    (a, b) = (leaky(a, slope), leaky(b, slope));
+                }
+                let mut bytes = clamp.bytes::<false>(a, b);
+                if let Activation::Table(table) = activation {
+                    let mut results = [0; 32];
+                    store_32(&mut results, bytes);
+                    look_up(table, &mut results);
+                    bytes = load_32(&results);
+                }
+                bytes
+            }),
+        }
+    }
+
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn floats(&self, [low, high]: [f32; 2], lines: &[Line], data: &mut [f32], stride: usize, rows: usize) {
+        let (low, high) = (_mm256_set1_ps(low), _mm256_set1_ps(high));
+        let mut results = [[0.0; 8]; 2 * WAITING];
+        for (line, results) in lines.iter().zip(results.as_chunks_mut::<2>().0) {
+            let [first, second] = scaled(line, self.scale);
+            store_f32x8(&mut results[0], _mm256_min_ps(_mm256_max_ps(first, low), high));
+            store_f32x8(&mut results[1], _mm256_min_ps(_mm256_max_ps(second, low), high));
+        }
+        for (row, results) in results.as_flattened().chunks_exact(8 * B).enumerate().take(rows) {
+            let target = &mut data[row * stride..][..self.count];
+            match target.first_chunk_mut::<16>() {
+                Some(whole) if B == 2 => *whole = *results.first_chunk().expect("16 of them"),
+                _ => target.iter_mut().zip(results).for_each(|(target, result)| *target = *result),
+            }
+        }
+    }
+
+    /// A line of the residual in units of the result; the first line is `row`'s, there are `rows` of them.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn addends(&self, residual: &Residual<'_>, row: usize, line: usize, rows: usize) -> [__m256; 2] {
+        let Residual { data, stride, .. } = *residual;
+        let mut bytes = [[0; 8]; 2];
+        if B == 2 {
+            let source = &data[(row + line) * stride + self.n..];
+            match source.as_chunks::<8>().0.first_chunk::<2>() {
+                Some(whole) if self.count == 16 => bytes = *whole,
+                _ => bytes.as_flattened_mut()[..self.count].copy_from_slice(&source[..self.count]),
             }
         } else {
-            let mut results = [0; 32];
-            store_32(&mut results, bytes);
-            for (row, results) in results.as_chunks::<16>().0.iter().take(1 + second).enumerate() {
-                target[row * stride..][..self.count].copy_from_slice(&results[..self.count]);
+            for (bytes, row) in bytes.iter_mut().zip(row + 2 * line..row + rows) {
+                bytes[..self.count].copy_from_slice(&data[row * stride + self.n..][..self.count]);
             }
-        }
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx2")]
-    fn store_floats(&self, [low, high]: [f32; 2], sums: &[[__m256i; B]], row: usize, data: &mut [f32], stride: usize) {
-        for (index, &sums) in sums.iter().enumerate() {
-            let mut results = [[0.0; 8]; B];
-            for (results, value) in results.iter_mut().zip(self.scaled(sums)) {
-                store_f32x8(results, _mm256_min_ps(_mm256_max_ps(value, _mm256_set1_ps(low)), _mm256_set1_ps(high)));
-            }
-            let target = &mut data[(row + index) * stride + self.n..];
-            target[..self.count].copy_from_slice(&results.as_flattened()[..self.count]);
-        }
-    }
-
-    /// The law between the scale and the clamp.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn adjusted(&self, mut values: [__m256; B], requantize: &Requantize<'_>, row: usize) -> [__m256; B] {
-        if let Some(residual) = &requantize.residual {
-            let addends = self.addends(residual, row);
-            for (value, addend) in values.iter_mut().zip(addends) {
-                *value = _mm256_add_ps(*value, addend);
-            }
-        }
-        if let Activation::Leaky { slope } = requantize.activation {
-            for value in &mut values {
-                *value = _mm256_max_ps(*value, _mm256_mul_ps(*value, _mm256_set1_ps(slope)));
-            }
-        }
-        values
-    }
-
-    /// A row of the residual in units of the result.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn addends(&self, residual: &Residual<'_>, row: usize) -> [__m256; B] {
-        let source = &residual.data[row * residual.stride + self.n..];
-        let mut bytes = [[0; 8]; B];
-        match source.as_chunks::<8>().0.first_chunk::<B>() {
-            Some(whole) if self.count == 8 * B => bytes = *whole,
-            _ => bytes.as_flattened_mut()[..self.count].copy_from_slice(&source[..self.count]),
         }
         let (scale, zero_point) = (_mm256_set1_ps(residual.scale), _mm256_set1_epi32(residual.zero_point));
-        let mut addends = [_mm256_setzero_ps(); B];
-        for (addend, bytes) in addends.iter_mut().zip(&bytes) {
-            *addend = _mm256_mul_ps(centred(bytes, zero_point), scale);
-        }
-        addends
-    }
-
-    /// f32(acc) * scale.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn scaled(&self, sums: [__m256i; B]) -> [__m256; B] {
-        let mut values = self.scale;
-        for (value, sum) in values.iter_mut().zip(sums) {
-            *value = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), *value);
-        }
-        values
+        let [first, second] = [centred(&bytes[0], zero_point), centred(&bytes[1], zero_point)];
+        [_mm256_mul_ps(first, scale), _mm256_mul_ps(second, scale)]
     }
 }
 
-/// Stores B x 8 bytes.
+/// f32(acc) * scale.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn store_whole<const B: usize>(bytes: __m128i, target: &mut [i8]) {
-    if B == 2 {
-        store_16(&mut target.as_chunks_mut::<16>().0[0], bytes);
-    } else {
-        store_8(&mut target.as_chunks_mut::<8>().0[0], bytes);
-    }
+fn scaled(line: &Line, scale: [__m256; 2]) -> [__m256; 2] {
+    let [first, second] = [eight(line, 0), eight(line, 8)];
+    [
+        _mm256_mul_ps(_mm256_cvtepi32_ps(load_i32x8(first)), scale[0]),
+        _mm256_mul_ps(_mm256_cvtepi32_ps(load_i32x8(second)), scale[1]),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sum(a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+    [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])]
+}
+
+/// max(f, f * slope).
+#[inline]
+#[target_feature(enable = "avx2")]
+fn leaky(values: [__m256; 2], slope: __m256) -> [__m256; 2] {
+    let [first, second] = values;
+    [_mm256_max_ps(first, _mm256_mul_ps(first, slope)), _mm256_max_ps(second, _mm256_mul_ps(second, slope))]
 }

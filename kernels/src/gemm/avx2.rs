@@ -16,7 +16,7 @@ use std::arch::x86_64::{
 use super::{Gemm, Task, scalar};
 use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, part, short, tile_rows};
 use crate::epilogue::Output;
-use crate::epilogue::avx2::Block;
+use crate::epilogue::avx2::{Block, NO_SUMS, Sums, WAITING, leave};
 use crate::narrow;
 use crate::x86::{load_16, load_32, load_i32x8, store_8, store_16};
 
@@ -54,11 +54,12 @@ pub(crate) fn sweep(source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Outp
 #[target_feature(enable = "avx2")]
 fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
     let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
+    let mut sums = NO_SUMS;
     bands::sweep::<i8, Group, 4>(buffer, source, [gemm.k / 4, gemm.n], convert, |band, n| {
         if gemm.n - n > 8 {
-            panel::<2>(band, gemm, n, output);
+            panel::<2>(&band, gemm, n, &mut sums, output);
         } else {
-            panel::<1>(band, gemm, n, output);
+            panel::<1>(&band, gemm, n, &mut sums, output);
         }
     });
 }
@@ -68,11 +69,12 @@ fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, out
 #[target_feature(enable = "avx2")]
 pub(crate) fn sweep_narrow(windows: &narrow::Windows<'_>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
     let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
+    let mut sums = NO_SUMS;
     narrow::sweep::<Group>(&mut narrow::lines([0; 8]), windows, gemm.n, convert, |strip, n| {
         if gemm.n - n > 8 {
-            panel_narrow::<2>(strip, gemm, n, output);
+            panel_narrow::<2>(strip, gemm, n, &mut sums, output);
         } else {
-            panel_narrow::<1>(strip, gemm, n, output);
+            panel_narrow::<1>(strip, gemm, n, &mut sums, output);
         }
     });
 }
@@ -110,44 +112,60 @@ fn start<const B: usize>(gemm: &Gemm<'_>, n: usize) -> [__m256i; B] {
 /// The rows of a band by B x 8 output channels from `n` on.
 #[inline(never)]
 #[target_feature(enable = "avx2")]
-fn panel<const B: usize>(band: Band<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
+fn panel<const B: usize>(band: &Band<'_, Group>, gemm: &Gemm<'_>, n: usize, sums: &mut Sums, output: &mut Output<'_>) {
     let (weights, start) = (gemm.blocks(n), start(gemm, n));
     let block = Block::<B>::new(output, n, gemm.n);
-    let mut row = 0;
-    while row < band.rows {
-        let rows = tile_rows(band.rows - row, ROWS);
-        let at = band.first + row;
-        match rows {
-            1 => block.store(&tile::<1, B>(band.tile(row), weights, start), at, output),
-            2 => block.store(&tile::<2, B>(band.tile(row), weights, start), at, output),
-            3 => block.store(&tile::<3, B>(band.tile(row), weights, start), at, output),
-            _ => block.store(&tile::<ROWS, B>(band.tile(row), weights, start), at, output),
+    for first in (0..band.rows).step_by(WAITING) {
+        let rows = (band.rows - first).min(WAITING);
+        let (mut row, mut free) = (0, &mut sums[..]);
+        while row < rows {
+            let (now, at) = (tile_rows(rows - row, ROWS), first + row);
+            let place;
+            (place, free) = free.split_at_mut(now * B);
+            match now {
+                1 => tile::<1, B>(band.tile(at), weights, start, place),
+                2 => tile::<2, B>(band.tile(at), weights, start, place),
+                3 => tile::<3, B>(band.tile(at), weights, start, place),
+                _ => tile::<ROWS, B>(band.tile(at), weights, start, place),
+            }
+            row += now;
         }
-        row += rows;
+        block.finish(sums, band.first + first, rows, output);
     }
 }
 
 /// The pixels of a strip by B x 8 output channels from `n` on.
 #[inline(never)]
 #[target_feature(enable = "avx2")]
-fn panel_narrow<const B: usize>(strip: &narrow::Strip<'_, Group>, gemm: &Gemm<'_>, n: usize, output: &mut Output<'_>) {
+fn panel_narrow<const B: usize>(
+    strip: &narrow::Strip<'_, Group>,
+    gemm: &Gemm<'_>,
+    n: usize,
+    sums: &mut Sums,
+    output: &mut Output<'_>,
+) {
     let (weights, start) = (gemm.blocks(n), start(gemm, n));
     let block = Block::<B>::new(output, n, gemm.n);
-    let mut x = 0;
-    while x < strip.pixels {
-        let pixels = tile_rows(strip.pixels - x, ROWS);
-        let at = strip.first + x;
-        match pixels {
-            1 => block.store(&window::<1, B>(strip, x, weights, start), at, output),
-            2 => block.store(&window::<2, B>(strip, x, weights, start), at, output),
-            3 => block.store(&window::<3, B>(strip, x, weights, start), at, output),
-            _ => block.store(&window::<ROWS, B>(strip, x, weights, start), at, output),
+    for first in (0..strip.pixels).step_by(WAITING) {
+        let pixels = (strip.pixels - first).min(WAITING);
+        let (mut x, mut free) = (0, &mut sums[..]);
+        while x < pixels {
+            let (now, at) = (tile_rows(pixels - x, ROWS), first + x);
+            let place;
+            (place, free) = free.split_at_mut(now * B);
+            match now {
+                1 => window::<1, B>(strip, at, weights, start, place),
+                2 => window::<2, B>(strip, at, weights, start, place),
+                3 => window::<3, B>(strip, at, weights, start, place),
+                _ => window::<ROWS, B>(strip, at, weights, start, place),
+            }
+            x += now;
         }
-        x += pixels;
+        block.finish(sums, strip.first + first, pixels, output);
     }
 }
 
-/// The sums of the windows of R pixels by B x 8 output channels.
+/// Leaves the sums of the windows of R pixels by B x 8 output channels in `target`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn window<const R: usize, const B: usize>(
@@ -155,26 +173,28 @@ fn window<const R: usize, const B: usize>(
     x: usize,
     weights: [&[[i8; 32]]; B],
     start: [__m256i; B],
-) -> [[__m256i; B]; R] {
+    target: &mut [[i32; 8]],
+) {
     let mut sums = [start; R];
     let [height, width] = strip.window();
     for line in 0..height {
         accumulate(&mut sums, strip.cells::<R>(line, x), part(weights, line * width, width));
     }
-    sums
+    leave(&sums, target);
 }
 
-/// The sums of R rows by B x 8 output channels.
+/// Leaves the sums of R rows by B x 8 output channels in `target`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn tile<const R: usize, const B: usize>(
     rows: [&[Group]; R],
     weights: [&[[i8; 32]]; B],
     start: [__m256i; B],
-) -> [[__m256i; B]; R] {
+    target: &mut [[i32; 8]],
+) {
     let mut sums = [start; R];
     accumulate(&mut sums, rows, weights);
-    sums
+    leave(&sums, target);
 }
 
 /// Adds the products of R rows by B x 8 output channels.

@@ -111,7 +111,7 @@ impl Surroundings {
 pub(crate) fn gemm(tally: &mut Tally) {
     tally.walk(gemm::VARIANTS, |variant| {
         let mut seed = 0;
-        for rows in [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 17] {
+        for rows in [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 17, 51, 101] {
             for k in [0, 8, 16, 24, 40, 256, 264, 520] {
                 for n in [1, 3, 7, 8, 9, 16, 17, 24, 40] {
                     for edge in Edge::BOTH {

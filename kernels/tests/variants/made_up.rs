@@ -47,12 +47,14 @@ impl Source {
 
     /// Multipliers that let sums of about `2^sum_bits` land in and around the range, on ties, at nothing and far outside.
     pub(crate) fn scales(&mut self, count: usize, sum_bits: i32) -> Vec<f32> {
+        // Where none is 1 or more, kernels may do without a bound.
+        let large = if self.below(2) == 0 { 1e30 } else { 0.9 };
         let mut one = || match self.next() % 8 {
             0 => 0.5,
             1 => 0.25,
             2 => 1e-30,
-            3 => 1e30,
-            _ => (self.next() as f32 / 2_f32.powi(32) + 0.01) * 2_f32.powi(7 - sum_bits),
+            3 => large,
+            _ => ((self.next() as f32 / 2_f32.powi(32) + 0.01) * 2_f32.powi(7 - sum_bits)).min(large),
         };
         (0..count).map(|_| one()).collect()
     }
