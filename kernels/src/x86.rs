@@ -129,3 +129,23 @@ pub(crate) fn load_i16x16(source: &[i16; 16]) -> __m256i {
     // SAFETY: reads the array's 16 elements; `loadu` asks for no alignment.
     unsafe { _mm256_loadu_si256(source.as_ptr().cast()) }
 }
+
+/// `count` times R arrays of W bytes to write, `stride` apart; checked once for all.
+#[inline(always)]
+pub(crate) fn cells_mut<const W: usize, const R: usize>(
+    target: &mut [i8],
+    stride: usize,
+    count: usize,
+) -> impl Iterator<Item = [&mut [i8; W]; R]> {
+    let end = if count == 0 { 0 } else { (count * R - 1) * stride + W };
+    assert!(end <= target.len() && (count * R < 2 || stride >= W), "cells of {W}, {stride} apart, end at {end}");
+    let mut cell = target.as_mut_ptr();
+    (0..count).map(move |_| {
+        let here = cell;
+        // Behind the last cell the pointer may leave the slice, and is not used any more.
+        cell = cell.wrapping_add(R * stride);
+        // SAFETY: each of the arrays ends at `end` or before it, so inside of the slice; they do not overlap, since the
+        // stride is at least their width, and each is handed out once.
+        std::array::from_fn(|row| unsafe { &mut *here.wrapping_add(row * stride).cast() })
+    })
+}

@@ -3,8 +3,7 @@
 use std::arch::x86_64::{__m256i, _mm256_castsi256_si128, _mm256_extracti128_si256};
 
 use super::{Line, WAITING};
-use crate::strided::cells_mut;
-use crate::x86::{store_16, store_32};
+use crate::x86::{cells_mut, store_16, store_32};
 
 /// Some rows of an output, B x 8 channels of each or fewer.
 pub(super) struct Target<'a, const B: usize> {
@@ -26,7 +25,7 @@ impl<const B: usize> Target<'_, B> {
         let last = last.first().map(|line| (2 * pairs.len(), line));
         if B == 2 && count == 16 {
             let mut index = 0;
-            for ([first, second], lines) in cells_mut::<16, 2>(data, 0, stride, pairs.len()).zip(pairs) {
+            for ([first, second], lines) in cells_mut::<16, 2>(data, stride, pairs.len()).zip(pairs) {
                 let bytes = law(index, &lines[0], &lines[1]);
                 store_16(first, _mm256_castsi256_si128(bytes));
                 store_16(second, _mm256_extracti128_si256::<1>(bytes));
@@ -47,7 +46,7 @@ impl<const B: usize> Target<'_, B> {
         }
         let results = results.as_flattened();
         if B == 1 && count == 8 {
-            for ([row], eight) in cells_mut::<8, 1>(data, 0, stride, rows).zip(results.as_chunks::<8>().0) {
+            for ([row], eight) in cells_mut::<8, 1>(data, stride, rows).zip(results.as_chunks::<8>().0) {
                 *row = *eight;
             }
             return;
