@@ -79,6 +79,9 @@ impl<E> Source<E> for Matrix<'_, E> {
 
     #[inline(always)]
     fn pieces(&self, rows: Range<usize>, length: usize, mut piece: impl FnMut(usize, &[E])) {
+        if self.width == self.stride && self.width == length {
+            return piece(0, &self.input[rows.start * length..rows.end * length]);
+        }
         for (index, row) in rows.enumerate() {
             piece(index * length, &self.input[row * self.stride..][..self.width]);
         }

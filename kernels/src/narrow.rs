@@ -1,15 +1,21 @@
 //! Windows over a picture of four channels, the first layer of a network, without a copy of each window.
 //!
-//! A row of a window is a run of cells of a line, and a cell of four channels is a group as a multiplication eats it. So
-//! lines are turned into groups once, with their padding, and tiles read their windows straight from them.
+//! A row of a window is a run of cells of a line. So lines are turned once into what a multiplication eats, with their
+//! padding, and tiles read their windows straight from them, four bytes at a time. Where the fourth channel meets zero
+//! weights only (there are three colours), it is left out where that makes the run shorter: the 18 bytes of six cells are
+//! five fours, not six.
 
 use std::ops::Range;
 
 use crate::bands::PANEL;
+use crate::gemm::Gemm;
 use crate::geometry::Geometry;
 
-/// Cells of a line in the buffer: two registers short of 2 KiB, so that lines do not all want the same place in the cache.
+/// Cells of a line in the buffer: two registers more than 1 KiB, so that lines do not all want the same place in the cache.
 const CELLS: usize = 264;
+
+/// Bytes of a line.
+pub(crate) const BYTES: usize = 4 * CELLS;
 
 /// Lines of the highest window.
 const LINES: usize = 8;
@@ -17,13 +23,19 @@ const LINES: usize = 8;
 /// Widest window: a strip has at least a hundred pixels at a step of two.
 const WIDTH: usize = 16;
 
-/// Lines of groups.
-pub(crate) type Lines<T> = [[T; CELLS]; LINES];
+/// Groups of weights that are arranged anew for three channels.
+const GROUPS: usize = 512;
 
-/// An empty buffer of lines.
-pub(crate) const fn lines<T: Copy>(group: T) -> Lines<T> {
-    [[group; CELLS]; LINES]
+/// Lines of W bytes.
+pub(crate) type Lines<const W: usize> = [[u8; W]; LINES];
+
+/// Before there are any.
+pub(crate) const fn no_lines<const W: usize>() -> Lines<W> {
+    [[0; W]; LINES]
 }
+
+/// Room for [`Weights::three`].
+pub(crate) const NO_GROUPS: [[i8; 32]; GROUPS] = [[0; 32]; GROUPS];
 
 /// Whether [`sweep`] takes such windows.
 pub(crate) const fn fits(geometry: &Geometry) -> bool {
@@ -31,10 +43,62 @@ pub(crate) const fn fits(geometry: &Geometry) -> bool {
     geometry.channels == 4 && height <= LINES && width <= WIDTH && geometry.stride[1] <= WIDTH
 }
 
-/// Some output pixels of a row, and the lines that their windows see.
-pub(crate) struct Strip<'a, T> {
-    lines: &'a [[T; CELLS]],
-    width: usize,
+/// The weights of windows whose cells have P bytes: by blocks of 8 output channels, by lines, by groups of four bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a, const P: usize> {
+    groups: &'a [[i8; 32]],
+    /// Groups of a block.
+    block: usize,
+    /// Lines of a window, and groups of each.
+    window: [usize; 2],
+}
+
+impl<'a> Weights<'a, 4> {
+    /// As they are packed.
+    pub(crate) const fn four(gemm: &Gemm<'a>, kernel: [usize; 2]) -> Self {
+        Self { groups: gemm.weights.as_chunks().0, block: gemm.k / 4, window: kernel }
+    }
+}
+
+impl<'a> Weights<'a, 3> {
+    /// Without the fourth channel, five groups for six cells; `None` where it has weights, or for other windows.
+    pub(crate) fn three(gemm: &Gemm<'_>, kernel: [usize; 2], groups: &'a mut [[i8; 32]; GROUPS]) -> Option<Self> {
+        let [height, width] = kernel;
+        let (steps, blocks) = (5, gemm.n.div_ceil(8));
+        let packed = gemm.weights.as_chunks::<32>().0;
+        let is_empty = |group: &[i8; 32]| group.as_chunks::<4>().0.iter().all(|cell| cell[3] == 0);
+        if width != 6 || blocks * height * steps > GROUPS || !packed[..blocks * gemm.k / 4].iter().all(is_empty) {
+            return None;
+        }
+        for (index, group) in groups[..blocks * height * steps].iter_mut().enumerate() {
+            let (block, line, step) = (index / (height * steps), index / steps % height, index % steps);
+            let source = &packed[block * gemm.k / 4 + line * width..][..width];
+            for (at, weight) in group.iter_mut().enumerate() {
+                let byte = 4 * step + at % 4;
+                *weight = source.get(byte / 3).map_or(0, |cell| cell[at / 4 * 4 + byte % 3]);
+            }
+        }
+        Some(Self { groups, block: height * steps, window: [height, steps] })
+    }
+}
+
+impl<'a, const P: usize> Weights<'a, P> {
+    /// Those of B x 8 output channels from `n` on.
+    #[inline(always)]
+    pub(crate) fn blocks<const B: usize>(&self, n: usize) -> [&'a [[i8; 32]]; B] {
+        std::array::from_fn(|block| &self.groups[(n / 8 + block) * self.block..][..self.block])
+    }
+
+    /// How many lines a window has, and groups in each.
+    #[inline(always)]
+    pub(crate) const fn window(&self) -> [usize; 2] {
+        self.window
+    }
+}
+
+/// Some output pixels of a row.
+pub(crate) struct Strip {
+    /// Bytes from pixel to pixel.
     step: usize,
     /// How many pixels.
     pub(crate) pixels: usize,
@@ -42,20 +106,13 @@ pub(crate) struct Strip<'a, T> {
     pub(crate) first: usize,
 }
 
-impl<'a, T> Strip<'a, T> {
-    /// How many lines a window has, and cells in each.
+impl Strip {
+    /// `bytes` bytes from where the windows of the pixels `x..x + R` begin in `line`.
     #[inline(always)]
-    pub(crate) const fn window(&self) -> [usize; 2] {
-        [self.lines.len(), self.width]
-    }
-
-    /// The cells of `line` in the windows of the pixels `x..x + R`.
-    #[inline(always)]
-    pub(crate) fn cells<const R: usize>(&self, line: usize, x: usize) -> [&'a [T]; R] {
-        let line = &self.lines[line];
-        let mut cells: [&[T]; R] = [&[]; R];
+    pub(crate) fn cells<'a, const R: usize>(&self, line: &'a [u8], x: usize, bytes: usize) -> [&'a [u8]; R] {
+        let mut cells: [&[u8]; R] = [&[]; R];
         for (pixel, slice) in cells.iter_mut().enumerate() {
-            *slice = &line[(x + pixel) * self.step..][..self.width];
+            *slice = &line[(x + pixel) * self.step..][..bytes];
         }
         cells
     }
@@ -69,37 +126,34 @@ pub(crate) struct Windows<'a> {
     pub(crate) pad_value: i8,
 }
 
-/// Makes strip after strip in `lines` and hands each to `panel` with the first of each 16 of `n` output channels.
-/// `convert` turns four elements each into a group.
+/// Makes strip after strip in `lines` and hands each to `panel` with the first of each 16 of `n` output channels. `put`
+/// puts cells of four channels into a line, from a number of bytes on, P bytes of each; it may spoil some cells behind
+/// them.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(crate) fn sweep<T: Copy>(
-    lines: &mut Lines<T>,
+pub(crate) fn sweep<L, const P: usize>(
+    lines: &mut L,
     windows: &Windows<'_>,
     n: usize,
-    convert: impl Fn(&[i8], &mut [T]),
-    mut panel: impl FnMut(&Strip<'_, T>, usize),
+    put: impl Fn(&mut L, [usize; 2], &[i8]),
+    mut panel: impl FnMut(&L, &Strip, usize),
 ) {
     let Geometry { kernel, stride, padding_top, padding_left, output_width, .. } = *windows.geometry;
-    let lines = &mut lines[..kernel[0]];
-    let most = (CELLS - kernel[1]) / stride[1] + 1;
+    // A cell less than fits: what is spoilt behind the last stays in the line.
+    let most = (CELLS - 4 - kernel[1]) / stride[1] + 1;
     let mut first = 0;
     for y in windows.rows.clone() {
         for x in (0..output_width).step_by(most) {
             let pixels = most.min(output_width - x);
             let cells = (pixels - 1) * stride[1] + kernel[1];
-            for (index, line) in lines.iter_mut().enumerate() {
-                let row = (y * stride[0] + index).wrapping_sub(padding_top);
-                windows.line(
-                    row,
-                    (x * stride[1]).cast_signed() - padding_left.cast_signed(),
-                    &mut line[..cells],
-                    &convert,
-                );
+            let left = (x * stride[1]).cast_signed() - padding_left.cast_signed();
+            for line in 0..kernel[0] {
+                let row = (y * stride[0] + line).wrapping_sub(padding_top);
+                windows.line(row, left, cells, |cell, elements| put(lines, [line, P * cell], elements));
             }
-            let strip = Strip { lines, width: kernel[1], step: stride[1], pixels, first };
+            let strip = Strip { step: P * stride[1], pixels, first };
             for n in (0..n).step_by(PANEL) {
-                panel(&strip, n);
+                panel(lines, &strip, n);
             }
             first += pixels;
         }
@@ -107,20 +161,18 @@ pub(crate) fn sweep<T: Copy>(
 }
 
 impl Windows<'_> {
-    /// Fills `line` with the cells of the picture's `row` from column `left` on; both may lie outside.
+    /// Puts `cells` cells of the picture's `row` from column `left` on; both may lie outside.
     #[inline(always)]
-    fn line<T: Copy>(&self, row: usize, left: isize, line: &mut [T], convert: &impl Fn(&[i8], &mut [T])) {
+    fn line(&self, row: usize, left: isize, cells: usize, mut put: impl FnMut(usize, &[i8])) {
         let Geometry { input_height, input_width, .. } = *self.geometry;
-        let before = left.min(0).unsigned_abs().min(line.len());
+        let before = left.min(0).unsigned_abs().min(cells);
         let start = left.max(0).cast_unsigned().min(input_width);
-        let inside = if row < input_height { (input_width - start).min(line.len() - before) } else { 0 };
-        let (padded, rest) = line.split_at_mut(before);
-        let (seen, padded_after) = rest.split_at_mut(inside);
+        let inside = if row < input_height { (input_width - start).min(cells - before) } else { 0 };
         if inside > 0 {
-            convert(&self.input[(row * input_width + start) * 4..][..inside * 4], seen);
+            put(before, &self.input[(row * input_width + start) * 4..][..inside * 4]);
         }
-        for cell in padded.iter_mut().chain(padded_after) {
-            convert(&[self.pad_value; 4], std::slice::from_mut(cell));
+        for cell in (0..before).chain(before + inside..cells) {
+            put(cell, &[self.pad_value; 4]);
         }
     }
 }

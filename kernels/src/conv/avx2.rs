@@ -2,7 +2,7 @@
 
 use super::{Task, scalar};
 use crate::bands::Windows;
-use crate::gemm::avx2::{K_MAX, sweep, sweep_narrow};
+use crate::gemm::avx2::{K_MAX, picture, sweep};
 use crate::narrow;
 
 #[target_feature(enable = "avx2")]
@@ -13,7 +13,7 @@ pub(super) fn run(mut task: Task<'_>) {
     if narrow::fits(task.geometry) {
         let Task { geometry, rows, input, pad_value, .. } = task;
         let windows = narrow::Windows { geometry, rows, input, pad_value };
-        return sweep_narrow(&windows, task.gemm, &mut task.output);
+        return picture::sweep(&windows, task.gemm, &mut task.output);
     }
     let windows = Windows::new(task.geometry, task.rows, task.input, task.pad_value);
     sweep(&windows, task.gemm, &mut task.output);

@@ -266,18 +266,21 @@ impl<'a, const B: usize> Block<'a, B> {
     #[target_feature(enable = "avx2")]
     fn other(&self, clamp: &Clamp, requantize: &Requantize<'_>, lines: &[Line], row: usize, target: Target<'_, B>) {
         let (clamp, scale, activation) = (*clamp, self.scale, requantize.activation);
-        let (last, rows) = (lines.len() - 1, target.rows);
-        match (&requantize.residual, activation) {
-            (Some(residual), Activation::Clamp) => target.fill(lines, |line, a, b| {
-                let a = sum(scaled(a, scale), self.addends(residual, row, line, rows));
-                let b = sum(scaled(b, scale), self.addends(residual, row, last.min(line + 1), rows));
+        let residual = requantize.residual.map(|residual| {
+            let numbers = (_mm256_set1_ps(residual.scale), _mm256_set1_epi32(residual.zero_point));
+            (self.gathered(&residual, row, target.rows), numbers)
+        });
+        match (&residual, activation) {
+            (Some((bytes, numbers)), Activation::Clamp) => target.fill(lines, |line, a, b| {
+                let a = sum(scaled(a, scale), addends(&bytes[line], *numbers));
+                let b = sum(scaled(b, scale), addends(&bytes[line + 1], *numbers));
                 clamp.bytes::<false>(a, b)
             }),
             (residual, _) => target.fill(lines, |line, a, b| {
                 let (mut a, mut b) = (scaled(a, scale), scaled(b, scale));
-                if let Some(residual) = residual {
-                    a = sum(a, self.addends(residual, row, line, rows));
-                    b = sum(b, self.addends(residual, row, last.min(line + 1), rows));
+                if let Some((bytes, numbers)) = residual {
+                    a = sum(a, addends(&bytes[line], *numbers));
+                    b = sum(b, addends(&bytes[line + 1], *numbers));
                 }
                 if let Activation::Leaky { slope } = activation {
                     let slope = _mm256_set1_ps(slope);
@@ -314,27 +317,30 @@ impl<'a, const B: usize> Block<'a, B> {
         }
     }
 
-    /// A line of the residual in units of the result; the first line is `row`'s, there are `rows` of them.
+    /// The residual's bytes for the lines of `rows` rows from `row` on, and one line more.
     #[inline]
-    #[target_feature(enable = "avx2")]
-    fn addends(&self, residual: &Residual<'_>, row: usize, line: usize, rows: usize) -> [__m256; 2] {
-        let Residual { data, stride, .. } = *residual;
-        let mut bytes = [[0; 8]; 2];
-        if B == 2 {
-            let source = &data[(row + line) * stride + self.n..];
-            match source.as_chunks::<8>().0.first_chunk::<2>() {
-                Some(whole) if self.count == 16 => bytes = *whole,
-                _ => bytes.as_flattened_mut()[..self.count].copy_from_slice(&source[..self.count]),
+    fn gathered(&self, residual: &Residual<'_>, row: usize, rows: usize) -> [[i8; 16]; WAITING + 1] {
+        let mut bytes = [[0; 16]; WAITING + 1];
+        let (stride, source) = (residual.stride, &residual.data[row * residual.stride + self.n..]);
+        if B == 2 && self.count == 16 {
+            for (index, bytes) in bytes.iter_mut().enumerate().take(rows) {
+                *bytes = *source[index * stride..].first_chunk().expect("a row of 16");
             }
         } else {
-            for (bytes, row) in bytes.iter_mut().zip(row + 2 * line..row + rows) {
-                bytes[..self.count].copy_from_slice(&data[row * stride + self.n..][..self.count]);
+            for (index, bytes) in bytes.as_flattened_mut().chunks_exact_mut(8 * B).enumerate().take(rows) {
+                bytes[..self.count].copy_from_slice(&source[index * stride..][..self.count]);
             }
         }
-        let (scale, zero_point) = (_mm256_set1_ps(residual.scale), _mm256_set1_epi32(residual.zero_point));
-        let [first, second] = [centred(&bytes[0], zero_point), centred(&bytes[1], zero_point)];
-        [_mm256_mul_ps(first, scale), _mm256_mul_ps(second, scale)]
+        bytes
     }
+}
+
+/// A line of the residual in units of the result: the bytes less the zero point, times the scale.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn addends(bytes: &[i8; 16], (scale, zero_point): (__m256, __m256i)) -> [__m256; 2] {
+    let [first, second] = [centred(eight(bytes, 0), zero_point), centred(eight(bytes, 8), zero_point)];
+    [_mm256_mul_ps(first, scale), _mm256_mul_ps(second, scale)]
 }
 
 /// f32(acc) * scale.

@@ -8,17 +8,18 @@
 //! must be widened and rearranged first; `docs/reference/kernels.md` has the measurements of both.
 
 use std::arch::x86_64::{
-    __m256i, _mm_abs_epi8, _mm_cvtsi32_si128, _mm_unpackhi_epi32, _mm_unpacklo_epi32, _mm256_add_epi32,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
-    _mm256_sign_epi8,
+    __m256i, _mm_abs_epi8, _mm_cvtsi32_si128, _mm_unpacklo_epi32, _mm256_abs_epi8, _mm256_add_epi32,
+    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_unpackhi_epi32, _mm256_unpacklo_epi32,
 };
 
 use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, part, short, tile_rows};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::{Block, NO_SUMS, Sums, WAITING, leave};
-use crate::narrow;
-use crate::x86::{load_16, load_32, load_i32x8, store_8, store_16};
+use crate::x86::{load_32, load_i32x8, store_8, store_16};
+
+pub(crate) mod picture;
 
 /// Rows of a tile.
 const ROWS: usize = 4;
@@ -64,33 +65,22 @@ fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, out
     });
 }
 
-/// The windows over a picture of four channels by all output channels.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(crate) fn sweep_narrow(windows: &narrow::Windows<'_>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
-    let mut sums = NO_SUMS;
-    narrow::sweep::<Group>(&mut narrow::lines([0; 8]), windows, gemm.n, convert, |strip, n| {
-        if gemm.n - n > 8 {
-            panel_narrow::<2>(strip, gemm, n, &mut sums, output);
-        } else {
-            panel_narrow::<1>(strip, gemm, n, &mut sums, output);
-        }
-    });
-}
-
 /// Puts each four elements and their magnitudes side by side.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn convert(elements: &[i8], groups: &mut [Group]) {
-    let (sixteens, rest) = elements.as_chunks::<16>();
-    let (quads, groups) = groups[..elements.len() / 4].as_chunks_mut::<4>();
-    for (sixteen, quad) in sixteens.iter().zip(quads) {
-        let values = load_16(sixteen);
-        let magnitudes = _mm_abs_epi8(values);
-        let (halves, _) = quad.as_flattened_mut().as_chunks_mut::<16>();
-        store_16(&mut halves[0], _mm_unpacklo_epi32(values, magnitudes));
-        store_16(&mut halves[1], _mm_unpackhi_epi32(values, magnitudes));
+    let (chunks, rest) = elements.as_chunks::<32>();
+    let (eights, groups) = groups[..elements.len() / 4].as_chunks_mut::<8>();
+    for (chunk, eight) in chunks.iter().zip(eights) {
+        let values = load_32(chunk);
+        let magnitudes = _mm256_abs_epi8(values);
+        let even = _mm256_unpacklo_epi32(values, magnitudes);
+        let odd = _mm256_unpackhi_epi32(values, magnitudes);
+        let (halves, _) = eight.as_flattened_mut().as_chunks_mut::<16>();
+        store_16(&mut halves[0], _mm256_castsi256_si128(even));
+        store_16(&mut halves[1], _mm256_castsi256_si128(odd));
+        store_16(&mut halves[2], _mm256_extracti128_si256::<1>(even));
+        store_16(&mut halves[3], _mm256_extracti128_si256::<1>(odd));
     }
     for (four, group) in rest.as_chunks::<4>().0.iter().zip(groups) {
         let values = _mm_cvtsi32_si128(i32::from_ne_bytes(four.map(i8::cast_unsigned)));
@@ -132,55 +122,6 @@ fn panel<const B: usize>(band: &Band<'_, Group>, gemm: &Gemm<'_>, n: usize, sums
         }
         block.finish(sums, band.first + first, rows, output);
     }
-}
-
-/// The pixels of a strip by B x 8 output channels from `n` on.
-#[inline(never)]
-#[target_feature(enable = "avx2")]
-fn panel_narrow<const B: usize>(
-    strip: &narrow::Strip<'_, Group>,
-    gemm: &Gemm<'_>,
-    n: usize,
-    sums: &mut Sums,
-    output: &mut Output<'_>,
-) {
-    let (weights, start) = (gemm.blocks(n), start(gemm, n));
-    let block = Block::<B>::new(output, n, gemm.n);
-    for first in (0..strip.pixels).step_by(WAITING) {
-        let pixels = (strip.pixels - first).min(WAITING);
-        let (mut x, mut free) = (0, &mut sums[..]);
-        while x < pixels {
-            let (now, at) = (tile_rows(pixels - x, ROWS), first + x);
-            let place;
-            (place, free) = free.split_at_mut(now * B);
-            match now {
-                1 => window::<1, B>(strip, at, weights, start, place),
-                2 => window::<2, B>(strip, at, weights, start, place),
-                3 => window::<3, B>(strip, at, weights, start, place),
-                _ => window::<ROWS, B>(strip, at, weights, start, place),
-            }
-            x += now;
-        }
-        block.finish(sums, strip.first + first, pixels, output);
-    }
-}
-
-/// Leaves the sums of the windows of R pixels by B x 8 output channels in `target`.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn window<const R: usize, const B: usize>(
-    strip: &narrow::Strip<'_, Group>,
-    x: usize,
-    weights: [&[[i8; 32]]; B],
-    start: [__m256i; B],
-    target: &mut [[i32; 8]],
-) {
-    let mut sums = [start; R];
-    let [height, width] = strip.window();
-    for line in 0..height {
-        accumulate(&mut sums, strip.cells::<R>(line, x), part(weights, line * width, width));
-    }
-    leave(&sums, target);
 }
 
 /// Leaves the sums of R rows by B x 8 output channels in `target`.

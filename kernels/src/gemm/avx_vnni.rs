@@ -4,17 +4,18 @@
 //! weights too much, so it starts with that much less. Sums may wrap around on the way, as integers do, and end right.
 
 use std::arch::x86_64::{
-    __m256i, _mm_set1_epi8, _mm_xor_si128, _mm256_dpbusd_avx_epi32, _mm256_set1_epi32, _mm256_setzero_si256,
-    _mm256_slli_epi32, _mm256_sub_epi32,
+    __m256i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_slli_epi32,
+    _mm256_sub_epi32, _mm256_xor_si256,
 };
 
 use super::avx2::K_MAX;
 use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, part, short, tile_rows};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::{Block, NO_SUMS, Sums, WAITING, leave};
-use crate::narrow;
-use crate::x86::{load_16, load_32, load_i32x8, store_16};
+use crate::x86::{load_32, load_i32x8, store_32};
+
+pub(crate) mod picture;
 
 /// Rows of a tile.
 const ROWS: usize = 6;
@@ -57,29 +58,14 @@ fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, out
     });
 }
 
-/// The windows over a picture of four channels by all output channels.
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-pub(crate) fn sweep_narrow(windows: &narrow::Windows<'_>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
-    let mut sums = NO_SUMS;
-    narrow::sweep::<Group>(&mut narrow::lines([0; 4]), windows, gemm.n, convert, |strip, n| {
-        if gemm.n - n > 8 {
-            panel_narrow::<2>(strip, gemm, n, &mut sums, output);
-        } else {
-            panel_narrow::<1>(strip, gemm, n, &mut sums, output);
-        }
-    });
-}
-
 /// Adds 128 to each element.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn convert(elements: &[i8], groups: &mut [Group]) {
-    let (sixteens, rest) = elements.as_chunks::<16>();
-    let (targets, target) = groups.as_flattened_mut()[..elements.len()].as_chunks_mut::<16>();
-    for (sixteen, target) in sixteens.iter().zip(targets) {
-        store_16(target, _mm_xor_si128(load_16(sixteen), _mm_set1_epi8(-128)));
+    let (chunks, rest) = elements.as_chunks::<32>();
+    let (targets, target) = groups.as_flattened_mut()[..elements.len()].as_chunks_mut::<32>();
+    for (chunk, target) in chunks.iter().zip(targets) {
+        store_32(target, _mm256_xor_si256(load_32(chunk), _mm256_set1_epi8(-128)));
     }
     for (four, target) in rest.as_chunks::<4>().0.iter().zip(target.as_chunks_mut::<4>().0) {
         *target = (u32::from_ne_bytes(four.map(i8::cast_unsigned)) ^ 0x8080_8080).to_ne_bytes();
@@ -123,57 +109,6 @@ fn panel<const B: usize>(band: &Band<'_, Group>, gemm: &Gemm<'_>, n: usize, sums
         }
         block.finish(sums, band.first + first, rows, output);
     }
-}
-
-/// The pixels of a strip by B x 8 output channels from `n` on.
-#[inline(never)]
-#[target_feature(enable = "avx2,avxvnni")]
-fn panel_narrow<const B: usize>(
-    strip: &narrow::Strip<'_, Group>,
-    gemm: &Gemm<'_>,
-    n: usize,
-    sums: &mut Sums,
-    output: &mut Output<'_>,
-) {
-    let (weights, start) = (gemm.blocks(n), start(gemm, n));
-    let block = Block::<B>::new(output, n, gemm.n);
-    for first in (0..strip.pixels).step_by(WAITING) {
-        let pixels = (strip.pixels - first).min(WAITING);
-        let (mut x, mut free) = (0, &mut sums[..]);
-        while x < pixels {
-            let (now, at) = (tile_rows(pixels - x, ROWS), first + x);
-            let place;
-            (place, free) = free.split_at_mut(now * B);
-            match now {
-                1 => window::<1, B>(strip, at, weights, start, place),
-                2 => window::<2, B>(strip, at, weights, start, place),
-                3 => window::<3, B>(strip, at, weights, start, place),
-                4 => window::<4, B>(strip, at, weights, start, place),
-                5 => window::<5, B>(strip, at, weights, start, place),
-                _ => window::<ROWS, B>(strip, at, weights, start, place),
-            }
-            x += now;
-        }
-        block.finish(sums, strip.first + first, pixels, output);
-    }
-}
-
-/// Leaves the sums of the windows of R pixels by B x 8 output channels in `target`.
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-fn window<const R: usize, const B: usize>(
-    strip: &narrow::Strip<'_, Group>,
-    x: usize,
-    weights: [&[[i8; 32]]; B],
-    start: [__m256i; B],
-    target: &mut [[i32; 8]],
-) {
-    let mut sums = [start; R];
-    let [height, width] = strip.window();
-    for line in 0..height {
-        accumulate(&mut sums, strip.cells::<R>(line, x), part(weights, line * width, width));
-    }
-    leave(&sums, target);
 }
 
 /// Leaves the sums of R rows by B x 8 output channels in `target`.

@@ -22,7 +22,6 @@ impl<const B: usize> Target<'_, B> {
     pub(super) fn fill(self, lines: &[Line], law: impl Fn(usize, &Line, &Line) -> __m256i) {
         let Target { data, stride, rows, count } = self;
         let (pairs, last) = lines.as_chunks::<2>();
-        let last = last.first().map(|line| (2 * pairs.len(), line));
         if B == 2 && count == 16 {
             let mut index = 0;
             for ([first, second], lines) in cells_mut::<16, 2>(data, stride, pairs.len()).zip(pairs) {
@@ -31,7 +30,7 @@ impl<const B: usize> Target<'_, B> {
                 store_16(second, _mm256_extracti128_si256::<1>(bytes));
                 index += 2;
             }
-            if let Some((index, line)) = last {
+            if let [line] = last {
                 let bytes = _mm256_castsi256_si128(law(index, line, line));
                 store_16(data[index * stride..].first_chunk_mut().expect("a row of 16"), bytes);
             }
@@ -41,8 +40,8 @@ impl<const B: usize> Target<'_, B> {
         for (index, ([first, second], results)) in pairs.iter().zip(&mut results).enumerate() {
             store_32(results, law(2 * index, first, second));
         }
-        if let Some((index, line)) = last {
-            store_32(&mut results[index / 2], law(index, line, line));
+        if let [line] = last {
+            store_32(&mut results[pairs.len()], law(2 * pairs.len(), line, line));
         }
         let results = results.as_flattened();
         if B == 1 && count == 8 {
