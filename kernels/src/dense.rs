@@ -156,9 +156,31 @@ macro_rules! dense {
             }
         }
 
-        /// A convolution over a picture of 4 channels: the windows are gathered, band by band.
+        /// A convolution over a picture of 4 channels, the last of which is mostly none: then by strips, else the windows
+        /// are gathered, band by band.
         #[target_feature(enable = $features)]
         pub(crate) fn picture(mut task: $crate::conv::Task<'_>) {
+            use $crate::strip::{Strip, reordered, room};
+            let mut weights = room();
+            let Some(gemm) = reordered(&task, &mut weights) else {
+                return gathered(task);
+            };
+            let mut strip = Strip::new(&task);
+            let width = task.geometry.output_width;
+            let mut pixel = 0;
+            for y in task.rows {
+                for x in (0..width).step_by(strip.pixels()) {
+                    let pixels = strip.pixels().min(width - x);
+                    let source = strip.windows(y, x, pixels, gemm.k);
+                    matrix(&source, pixels, &gemm, &mut task.output.below(pixel));
+                    pixel += pixels;
+                }
+            }
+        }
+
+        /// Any picture of 4 channels.
+        #[target_feature(enable = $features)]
+        fn gathered(mut task: $crate::conv::Task<'_>) {
             use $crate::rows::{GATHERED, Rows, Windows};
             let k = task.gemm.k;
             let windows = Windows::new(task.geometry, task.rows, task.input, task.pad_value);

@@ -54,5 +54,7 @@ mod rows;
 pub mod shuffle;
 #[cfg(target_arch = "aarch64")]
 mod strided;
+#[cfg(target_arch = "aarch64")]
+mod strip;
 #[cfg(target_arch = "x86_64")]
 mod x86;

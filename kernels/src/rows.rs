@@ -1,12 +1,13 @@
 //! Where the rows of a matrix product come from: a dense matrix, or the windows of a convolution. One inner loop serves
-//! both. Windows over 4 channels are too narrow for it and are gathered into a small matrix first.
+//! both. Windows over 4 channels are too narrow for it: see [`crate::strip`];
+//! what that does not take is gathered into a small matrix first.
 //!
 //! A tile of R rows is read through a cursor, piece by piece along K; each piece has R slices of one length.
 
 use std::ops::Range;
 
 use crate::geometry::Geometry;
-use crate::strided::{Group, Piece, Pieces, Strided, cells};
+use crate::strided::{Group, Piece, Pieces, Strided};
 
 /// Longest piece of a window, in elements: what the row of padding holds.
 const PIECE: usize = 256;
@@ -93,52 +94,15 @@ impl<'a> Windows<'a, i8> {
     /// `buffer` holds (a multiple of eight), and answers their number. Only for pictures of 4 channels. `buffer` is zero
     /// where no tap is written, and stays so.
     pub(crate) fn gather(&self, first: usize, k: usize, buffer: &mut [i8; GATHERED]) -> usize {
-        let geometry = self.geometry;
         let rows = (GATHERED / k / 8 * 8).min(self.count() - first);
-        let columns = geometry.columns_inside();
-        let mut row = 0;
-        while row < rows {
-            let pixel = first + row;
-            let (y, x) = (self.rows.start + pixel / geometry.output_width, pixel % geometry.output_width);
-            let buffer = &mut buffer[row * k..];
-            let Some(top) = geometry.rows_inside(y).filter(|_| columns.contains(&x)) else {
-                self.gather_at_border(pixel, &mut buffer[..k]);
-                row += 1;
-                continue;
-            };
-            let run = (columns.end - x).min(rows - row);
-            let start = (top * geometry.input_width + x * geometry.stride[1] - geometry.padding_left) * 4;
-            let buffer = &mut buffer[..run * k];
-            match geometry.kernel {
-                [3, 3] => self.gather_lines::<12, 3>(start, k, buffer),
-                [6, 6] => self.gather_lines::<24, 6>(start, k, buffer),
-                _ => {
-                    for (index, row) in buffer.chunks_exact_mut(k).enumerate() {
-                        self.gather_at_border(pixel + index, row);
-                    }
-                }
-            }
-            row += run;
+        for (row, buffer) in buffer.chunks_exact_mut(k).take(rows).enumerate() {
+            self.gather_one(first + row, buffer);
         }
         rows
     }
 
-    /// Windows of LINES lines of BYTES elements each, inside of the input, from `start` on; one for each `k` of `buffer`.
-    fn gather_lines<const BYTES: usize, const LINES: usize>(&self, start: usize, k: usize, buffer: &mut [i8]) {
-        let mut start = start;
-        for row in buffer.chunks_exact_mut(k) {
-            let lines = row.as_chunks_mut::<BYTES>().0.first_chunk_mut::<LINES>().expect("K holds the window");
-            let sources = cells::<BYTES>(self.input, start, self.geometry.input_width * 4, LINES);
-            for (line, source) in lines.iter_mut().zip(sources) {
-                *line = *source;
-            }
-            start += self.geometry.stride[1] * 4;
-        }
-    }
-
     /// The window of one output pixel, cell by cell.
-    #[cold]
-    fn gather_at_border(&self, pixel: usize, buffer: &mut [i8]) {
+    fn gather_one(&self, pixel: usize, buffer: &mut [i8]) {
         let geometry = self.geometry;
         let [corner] = self.corners::<1>(pixel);
         let mut tap = [0; 2];

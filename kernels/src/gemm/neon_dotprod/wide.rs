@@ -71,8 +71,14 @@ impl<'a> Wide<'a> {
 pub(super) fn wide_matrix(source: &Strided<'_>, rows: usize, gemm: &Gemm<'_>, output: &mut Output<'_>) -> usize {
     let after = gemm.n / CHANNELS * CHANNELS;
     for n in (0..after).step_by(CHANNELS) {
-        let row = Wide::new(gemm, output, n).run(source, 0..rows, output);
-        if row < rows {
+        let wide = Wide::new(gemm, output, n);
+        let row = wide.run(source, 0..rows, output);
+        if rows - row > ROWS / 2 && rows > ROWS {
+            // A full tile that makes some rows once more is faster than a smaller one.
+            let first = rows - ROWS;
+            let start = source.start + first * source.row_stride;
+            wide.run(&Strided { start, ..*source }, first..rows, output);
+        } else if row < rows {
             let (low, high) = gemm.sixteen(n).split_at(gemm.k / 4);
             super::rest(source, row..rows, low, &Block::new(gemm.bias, output, n, gemm.n), output);
             super::rest(source, row..rows, high, &Block::new(gemm.bias, output, n + 8, gemm.n), output);
