@@ -7,6 +7,7 @@
 //! - `Block`, what turns the sums of 8 output channels into results;
 //! - `wide_matrix` and `wide_windows`, which take as many of the channels as they like by wider tiles, and answer the first
 //!   that they left;
+//! - `each_tile!(ONE, source, tiles, panel, block, sums => { ... })`: the same of full tiles, one after the other;
 //! - `sums!(R, pieces, block)`: the sums, bias included, of R rows of any [`crate::strided::Pieces`] by 8 channels. R is
 //!   `ROWS`, or 1 to 4 for what is left over. A macro too: the compiler would call it, and pass sums through memory.
 
@@ -89,14 +90,13 @@ macro_rules! dense {
             output: &mut $crate::epilogue::Output<'_>,
         ) {
             let mut places = block.places(output, &run);
-            for pieces in source.tiles::<ROWS, ONE>(0, run.len() / ROWS, panel) {
-                let sums = sums!(ROWS, pieces, block);
+            each_tile!(ONE, source, run.len() / ROWS, panel, block, sums => {
                 let (mut targets, residual) = places.next::<FORM, ROWS>();
                 let pairs = sums.as_chunks::<2>().0.iter().zip(residual.as_chunks::<2>().0);
                 for (targets, (sums, residual)) in targets.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
                     block.store::<FORM>(sums, residual, targets);
                 }
-            }
+            });
         }
 
         /// The one tile of `tiles`, of R rows; answers R.

@@ -8,7 +8,7 @@
 //! only read and write inside them.
 //!
 //! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and a few instructions), `strided.rs` (slices
-//! a stride apart, checked once a tile) and `dot.rs` (a tile in named registers); bodies are safe code.
+//! a stride apart, checked once a tile), `dot.rs` and `pairs.rs` (tiles in named registers); bodies are safe code.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -45,6 +45,8 @@ pub mod multiply;
 pub mod name;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
+#[cfg(target_arch = "aarch64")]
+mod pairs;
 pub mod pool;
 pub mod quantize;
 pub mod resample;

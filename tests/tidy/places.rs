@@ -12,6 +12,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("kernels/src/arm.rs", "loads, stores, and instructions that stable Rust does not offer"),
     ("kernels/src/dot.rs", "a matrix product's tile in named registers, checked once for many of them"),
     ("kernels/src/isa.rs", "calls a body made for an instruction set, once it is known to be there"),
+    ("kernels/src/pairs.rs", "the same without dot products"),
     ("kernels/src/resample/mod.rs", "reads neighbours at places that were checked when they were planned"),
     ("kernels/src/strided.rs", "slices a stride apart, checked once a tile"),
     ("kernels/src/x86.rs", "loads and stores"),

@@ -12,11 +12,12 @@ use crate::arm::{load_i8x16, multiply_add_groups, settle, splat_i8x4x2};
 use crate::dense::dense;
 use crate::epilogue::neon::Block;
 use crate::epilogue::{Output, form};
+use crate::pairs;
 use crate::rows::Windows;
 use crate::strided::{Group, Pieces, Strided};
 
 /// Rows of a tile.
-const ROWS: usize = 4;
+const ROWS: usize = pairs::ROWS;
 
 /// `sums!(R, pieces, block)`: R rows by 8 channels.
 macro_rules! sums {
@@ -45,6 +46,14 @@ macro_rules! sums {
         }
         done
     }};
+}
+
+/// `each_tile!(ONE, source, tiles, panel, block, sums => { ... })`: see [`pairs::Tiles`].
+macro_rules! each_tile {
+    ($one:ident, $source:expr, $tiles:expr, $panel:expr, $block:expr, $sums:ident => $body:block) => {
+        let mut tiles = pairs::Tiles::new($source, $tiles, $panel, $block.bias);
+        while let Some($sums) = tiles.next() $body
+    };
 }
 
 dense!("neon");

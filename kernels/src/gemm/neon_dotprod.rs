@@ -55,6 +55,16 @@ macro_rules! sums {
     }};
 }
 
+/// `each_tile!(ONE, source, tiles, panel, block, sums => { ... })`.
+macro_rules! each_tile {
+    ($one:ident, $source:expr, $tiles:expr, $panel:expr, $block:expr, $sums:ident => $body:block) => {
+        for pieces in $source.tiles::<ROWS, $one>(0, $tiles, $panel) {
+            let $sums = sums!(ROWS, pieces, $block);
+            $body
+        }
+    };
+}
+
 dense!("neon,dotprod");
 
 #[target_feature(enable = "neon,dotprod")]
