@@ -69,12 +69,7 @@ macro_rules! dense {
                 form::RESIDUAL => full::<{ form::RESIDUAL }, ONE>(source, panel, block, run, output),
                 form::LEAKY => full::<{ form::LEAKY }, ONE>(source, panel, block, run, output),
                 form::BUMP => full::<{ form::BUMP }, ONE>(source, panel, block, run, output),
-                _ => {
-                    for (index, pieces) in source.tiles::<ROWS, ONE>(0, run.len() / ROWS, panel).enumerate() {
-                        let sums = sums!(ROWS, pieces, block);
-                        block.store_other(&sums, run.start + index * ROWS, output);
-                    }
-                }
+                _ => other::<ONE>(source, panel, block, run, output),
             }
             after
         }
@@ -96,6 +91,23 @@ macro_rules! dense {
                 for (targets, (sums, residual)) in targets.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
                     block.store::<FORM>(sums, residual, targets);
                 }
+            });
+        }
+
+        /// Full tiles of any form.
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn other<const ONE: bool>(
+            source: &$crate::strided::Strided<'_>,
+            panel: &[$crate::strided::Group],
+            block: &Block<'_>,
+            run: std::ops::Range<usize>,
+            output: &mut $crate::epilogue::Output<'_>,
+        ) {
+            let mut row = run.start;
+            each_tile!(ONE, source, run.len() / ROWS, panel, block, sums => {
+                block.store_other(&sums, row, output);
+                row += ROWS;
             });
         }
 

@@ -28,6 +28,8 @@ pub mod pack;
 #[cfg(target_arch = "aarch64")]
 mod padded;
 mod scalar;
+#[cfg(target_arch = "aarch64")]
+mod slide;
 
 /// Weights and what a cell of padding holds.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +72,7 @@ impl Operator for DepthwiseI8 {
 /// From the plainest to the best.
 pub const VARIANTS: &[Variant<DepthwiseI8>] = &[
     Variant { name: "depthwise_i8i8i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
-    Variant { name: "depthwise_i8i8i32_2x16_neon", isa: Isa::Neon, tile: &[2, 16], body: on_arm!(neon::run) },
+    Variant { name: "depthwise_i8i8i32_1x16_neon", isa: Isa::Neon, tile: &[1, 16], body: on_arm!(neon::run) },
     Variant {
         name: "depthwise_i8i8i32_1x16_neon_dotprod",
         isa: Isa::NeonDotprod,

@@ -1,16 +1,17 @@
-//! `depthwise_i8i8i32_2x16_neon`: sixteen channels of two neighbouring pixels at a time (of one at a stride of 2).
+//! `depthwise_i8i8i32_1x16_neon`: sixteen channels of a pixel at a time.
 //!
 //! Two taps share a 16-bit lane (`smull`, `smlal`: at most 2 x 128 x 127 = 32512), then `saddw` takes them to 32 bits.
-//! Windows of 3x3 and 5x5 slide over [`Lines`]; any other goes cell by cell.
+//! Windows of 3x3 slide over the input ([`super::slide`]), those of 5x5 over [`Lines`]; any other goes cell by cell.
 
 use std::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, vaddw_high_s16, vaddw_s16, vdupq_n_s8, vget_low_s8, vget_low_s16, vmlal_s8,
-    vmull_s8,
+    int8x16_t, int16x8_t, int32x4_t, vaddw_high_s16, vaddw_s16, vdupq_n_s8, vdupq_n_s32, vget_low_s8, vget_low_s16,
+    vmlal_s8, vmull_s8,
 };
 
 use super::Task;
 use super::padded::{BLOCK, Cell, LINE, Lines, Part, columns};
-use crate::arm::{load_i8x16, multiply_add_high, multiply_high};
+use super::slide::{fits, slide};
+use crate::arm::{load_i8x16, load_i32x4, multiply_add_high, multiply_high};
 use crate::epilogue::form;
 use crate::epilogue::neon::Pixels;
 use crate::strided::cells_mut;
@@ -21,29 +22,76 @@ const PAIRS: usize = columns(2);
 /// Sums of sixteen channels.
 type Sums = [int32x4_t; 4];
 
-#[target_feature(enable = "neon")]
-pub(super) fn run(task: Task<'_>) {
-    channels(task, 0);
-}
+slide!("neon");
 
-/// The channels from `from` on, a multiple of sixteen.
 #[target_feature(enable = "neon")]
-pub(super) fn channels(task: Task<'_>, from: usize) {
+pub(super) fn run(mut task: Task<'_>) {
     match (task.geometry.kernel, task.geometry.stride) {
-        ([3, 3], [1, 1]) => slide::<3, 4, 1>(task, from),
-        ([3, 3], [2, 2]) => slide::<3, 4, 2>(task, from),
-        ([5, 5], [1, 1]) => slide::<5, 6, 1>(task, from),
-        ([5, 5], [2, 2]) => slide::<5, 6, 2>(task, from),
-        _ => anywhere(task, from),
+        _ if fits(task.geometry) => {
+            let after = sixteens(&mut task);
+            anywhere(task, after);
+        }
+        ([5, 5], [1, 1]) => lines::<5, 6, 1>(task),
+        ([5, 5], [2, 2]) => lines::<5, 6, 2>(task),
+        _ => anywhere(task, 0),
     }
 }
 
-/// K x K windows at a stride of S; W = K + 1 cells in a row hold two windows at a stride of 1.
+/// Cells of a window by columns.
+type Column = [int8x16_t; 3];
+
+/// A column is its cells.
+type Index = ();
+
+#[inline]
+const fn index() -> Index {}
+
+#[inline]
+const fn column(cells: [int8x16_t; 3], (): &Index) -> Column {
+    cells
+}
+
+/// Biases and weights, by columns.
+struct Window {
+    bias: Sums,
+    columns: [Column; 3],
+}
+
+/// The numbers of the channels `channel..channel + 16`.
 #[target_feature(enable = "neon")]
-fn slide<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>, from: usize) {
+fn window(task: &Task<'_>, channel: usize) -> Window {
+    let rows = weights::<3>(task, channel);
+    let bias = task.depthwise.bias[channel..].first_chunk::<BLOCK>().expect("biases are padded to 16");
+    let mut window = Window { bias: [vdupq_n_s32(0); 4], columns: [[rows[0][0]; 3]; 3] };
+    for (bias, four) in window.bias.iter_mut().zip(bias.as_chunks::<4>().0) {
+        *bias = load_i32x4(four);
+    }
+    for (x, column) in window.columns.iter_mut().enumerate() {
+        *column = [rows[0][x], rows[1][x], rows[2][x]];
+    }
+    window
+}
+
+impl Window {
+    /// The sums of a window.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn sums(&self, [a, b, c]: [&Column; 3]) -> Sums {
+        let [u, v, w] = &self.columns;
+        let sums = add_two(self.bias, [a[0], a[1]], [u[0], u[1]]);
+        let sums = add_two(sums, [a[2], b[2]], [u[2], v[2]]);
+        let sums = add_two(sums, [b[0], b[1]], [v[0], v[1]]);
+        let sums = add_two(sums, [c[0], c[1]], [w[0], w[1]]);
+        add_one(sums, c[2], w[2])
+    }
+}
+
+/// K x K windows over padded lines at a stride of S; W = K + 1 cells in a row hold two windows at a stride of 1.
+#[target_feature(enable = "neon")]
+fn lines<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>) {
     let geometry = task.geometry;
     let mut lines = Lines::<K>::new();
-    for channel in (from..geometry.channels).step_by(BLOCK) {
+    for channel in (0..geometry.channels).step_by(BLOCK) {
         let pixels = Pixels::new(task.depthwise.bias, &task.requantize, channel);
         let weights = weights::<K>(&task, channel);
         let count = (geometry.channels - channel).min(BLOCK);
@@ -62,15 +110,15 @@ fn slide<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>, fro
                 let lines = lines.at(&part, y, y == task.rows.start);
                 let pixel = (y - task.rows.start) * geometry.output_width + column;
                 match form {
-                    form::CLAMP => row::<{ form::CLAMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
-                    form::PLAIN => row::<{ form::PLAIN }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
-                    form::RELU => row::<{ form::RELU }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::CLAMP => line::<{ form::CLAMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::PLAIN => line::<{ form::PLAIN }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::RELU => line::<{ form::RELU }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
                     form::RESIDUAL => {
-                        row::<{ form::RESIDUAL }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task)
+                        line::<{ form::RESIDUAL }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task)
                     }
-                    form::LEAKY => row::<{ form::LEAKY }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
-                    form::BUMP => row::<{ form::BUMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
-                    _ => row_other::<K, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::LEAKY => line::<{ form::LEAKY }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::BUMP => line::<{ form::BUMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    _ => line_other::<K, S>(lines, &weights, &pixels, &part, pixel, &mut task),
                 }
             }
         }
@@ -92,7 +140,7 @@ fn weights<const K: usize>(task: &Task<'_>, channel: usize) -> [[int8x16_t; K]; 
 /// A row of pixels of sixteen channels.
 #[inline(never)]
 #[target_feature(enable = "neon")]
-fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
+fn line<const FORM: u8, const K: usize, const W: usize, const S: usize>(
     lines: [&[Cell; LINE]; K],
     weights: &[[int8x16_t; K]; K],
     pixels: &Pixels<'_>,
@@ -104,19 +152,23 @@ fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
     let start = pixel * stride + part.channel;
     if S > 1 {
         for (x, [target]) in cells_mut::<BLOCK, 1>(task.output, start, stride, width.min(PAIRS)).enumerate() {
-            let window = window::<K, W>(&lines, x);
-            pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixels.residual::<FORM>(pixel + x), target);
+            let window = cut::<K, W>(&lines, x);
+            pixels.store::<FORM>(
+                line_sums(&window, 0, weights, pixels.bias),
+                pixels.residual::<FORM>(pixel + x),
+                target,
+            );
         }
         return;
     }
     let pairs = (width / 2).min(PAIRS);
     for (step, [left, right]) in cells_mut::<BLOCK, 2>(task.output, start, stride, pairs).enumerate() {
-        let (window, pixel) = (window::<K, W>(&lines, step), pixel + 2 * step);
-        pixels.store::<FORM>(sums(&window, 0, weights, pixels.bias), pixels.residual::<FORM>(pixel), left);
-        pixels.store::<FORM>(sums(&window, 1, weights, pixels.bias), pixels.residual::<FORM>(pixel + 1), right);
+        let (window, pixel) = (cut::<K, W>(&lines, step), pixel + 2 * step);
+        pixels.store::<FORM>(line_sums(&window, 0, weights, pixels.bias), pixels.residual::<FORM>(pixel), left);
+        pixels.store::<FORM>(line_sums(&window, 1, weights, pixels.bias), pixels.residual::<FORM>(pixel + 1), right);
     }
     if width % 2 == 1 {
-        let last = sums(&window::<K, W>(&lines, width / 2), 0, weights, pixels.bias);
+        let last = line_sums(&cut::<K, W>(&lines, width / 2), 0, weights, pixels.bias);
         for [target] in cells_mut::<BLOCK, 1>(task.output, start + (width - 1) * stride, stride, 1) {
             pixels.store::<FORM>(last, pixels.residual::<FORM>(pixel + width - 1), target);
         }
@@ -125,14 +177,14 @@ fn row<const FORM: u8, const K: usize, const W: usize, const S: usize>(
 
 /// Cells 2 x `step` and W - 1 more of each line.
 #[inline(always)]
-fn window<'a, const K: usize, const W: usize>(lines: &[&'a [Cell; LINE]; K], step: usize) -> [&'a [Cell; W]; K] {
+fn cut<'a, const K: usize, const W: usize>(lines: &[&'a [Cell; LINE]; K], step: usize) -> [&'a [Cell; W]; K] {
     std::array::from_fn(|line| lines[line][2 * step..2 * step + W].first_chunk().expect("W cells"))
 }
 
 /// The same by the slow epilogue.
 #[inline(never)]
 #[target_feature(enable = "neon")]
-fn row_other<const K: usize, const S: usize>(
+fn line_other<const K: usize, const S: usize>(
     lines: [&[Cell; LINE]; K],
     weights: &[[int8x16_t; K]; K],
     pixels: &Pixels<'_>,
@@ -156,7 +208,7 @@ fn row_other<const K: usize, const S: usize>(
 /// The sums of the window that begins `dx` cells to the right.
 #[inline]
 #[target_feature(enable = "neon")]
-fn sums<const K: usize, const W: usize>(
+fn line_sums<const K: usize, const W: usize>(
     cells: &[&[Cell; W]; K],
     dx: usize,
     weights: &[[int8x16_t; K]; K],
@@ -172,9 +224,9 @@ fn sums<const K: usize, const W: usize>(
     add_one(sums, load_i8x16(cell(K * K - 1)), weights[K - 1][K - 1])
 }
 
-/// Any window at any place, cell by cell.
+/// Any window at any place, cell by cell, of the channels from `from` on.
 #[target_feature(enable = "neon")]
-fn anywhere(task: Task<'_>, from: usize) {
+pub(super) fn anywhere(task: Task<'_>, from: usize) {
     let geometry = task.geometry;
     let padded = geometry.channels.next_multiple_of(BLOCK);
     for channel in (from..geometry.channels).step_by(BLOCK) {

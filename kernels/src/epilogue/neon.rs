@@ -312,20 +312,27 @@ impl<'a> Block<'a> {
     #[inline(never)]
     #[target_feature(enable = "neon")]
     pub(crate) fn store_other(&self, sums: &[[int32x4_t; 2]], row: usize, output: &mut Output<'_>) {
-        for (index, sums) in sums.iter().enumerate() {
-            let row = row + index;
-            match (&self.finish, &mut *output) {
-                (Finish::I8(law, channels), Output::I8 { data, stride, requantize }) => {
+        match (&self.finish, output) {
+            (Finish::I8(law, channels), Output::I8 { data, stride, requantize }) => {
+                for (index, sums) in sums.iter().enumerate() {
+                    let row = row + index;
                     let results = law.any(*sums, channels, requantize, row, self.n, self.count);
                     data[row * *stride + self.n..][..self.count].copy_from_slice(&results[..self.count]);
                 }
-                (Finish::F32(floats), Output::F32 { data, stride, .. }) => {
-                    let results = floats.results(*sums);
-                    let target = &mut data[row * *stride + self.n..][..self.count];
-                    target.copy_from_slice(&results.as_flattened()[..self.count]);
-                }
-                _ => unreachable!("a block is made for the output that it stores to"),
             }
+            (Finish::F32(floats), Output::F32 { data, stride, .. }) => {
+                for (index, sums) in sums.iter().enumerate() {
+                    let target = &mut data[(row + index) * *stride + self.n..];
+                    if self.count == 8 {
+                        floats.store(*sums, target.first_chunk_mut().expect("eight results"));
+                    } else {
+                        let mut results = [0.0; 8];
+                        floats.store(*sums, &mut results);
+                        target[..self.count].copy_from_slice(&results[..self.count]);
+                    }
+                }
+            }
+            _ => unreachable!("a block is made for the output that it stores to"),
         }
     }
 }
@@ -380,13 +387,11 @@ impl Law<'_> {
 impl Floats {
     #[inline]
     #[target_feature(enable = "neon")]
-    fn results(&self, sums: [int32x4_t; 2]) -> [[f32; 4]; 2] {
-        let mut results = [[0.0; 4]; 2];
-        for ((result, sum), scale) in results.iter_mut().zip(sums).zip(self.scale) {
+    fn store(&self, sums: [int32x4_t; 2], target: &mut [f32; 8]) {
+        for ((result, sum), scale) in target.as_chunks_mut::<4>().0.iter_mut().zip(sums).zip(self.scale) {
             let value = vmulq_f32(vcvtq_f32_s32(sum), scale);
             store_f32x4(result, vminq_f32(vmaxq_f32(value, self.low), self.high));
         }
-        results
     }
 }
 

@@ -14,7 +14,7 @@ use crate::epilogue::neon::Block;
 use crate::epilogue::{Output, form};
 use crate::pairs;
 use crate::rows::Windows;
-use crate::strided::{Group, Pieces, Strided};
+use crate::strided::{Group, Strided};
 
 /// Rows of a tile.
 const ROWS: usize = pairs::ROWS;
