@@ -9,7 +9,7 @@ use clawdbot_flow::detection::BoundingBox;
 use serde_json::Value;
 
 /// The pictures and models, or `None` where they are missing and may be.
-fn data() -> Option<PathBuf> {
+pub(crate) fn data() -> Option<PathBuf> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     if data.is_dir() {
         return Some(data);
@@ -21,7 +21,7 @@ fn data() -> Option<PathBuf> {
     None
 }
 
-fn clawdbot(arguments: &[&str]) -> String {
+pub(crate) fn clawdbot(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_clawdbot")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -11,6 +11,7 @@ mod kernels;
 mod peers;
 mod process;
 mod record;
+mod scaling;
 mod shell;
 mod units;
 
@@ -36,6 +37,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
     Subcommand { name: "peers", summary: "our networks beside other engines'", run: peers::run_peers },
+    Subcommand { name: "scaling", summary: "one to four cores of a Pi 4, by a model", run: scaling::run },
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },
 ];

@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Time each layer too, and show it beside what this machine can do at most.
     #[arg(long)]
     layers: bool,
+    /// With --layers, leave out what this machine can do at most, which takes seconds to measure, and minutes on an emulator.
+    #[arg(long, requires = "layers", conflicts_with = "svg")]
+    no_ceilings: bool,
     /// Draw the layers under this machine's ceilings (a roofline plot) as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -66,7 +69,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let times = vision::measure(&mut executor, runs, &clock);
         let layers = (arguments.layers || arguments.svg.is_some()).then(|| {
             let layers = vision::measure_layers(&bundle, &mut executor, runs, &clock);
-            (layers, ceilings::measure(isa, &workers, &clock))
+            let ceilings = (!arguments.no_ceilings).then(|| ceilings::measure(isa, &workers, &clock));
+            (layers, ceilings)
         });
         let report = Report { arguments, bundle: &bundle, isa: isa.name(), times, layers };
         if let Some(path) = &arguments.svg {
@@ -98,7 +102,7 @@ struct Report<'a> {
     bundle: &'a Bundle,
     isa: &'static str,
     times: Times,
-    layers: Option<(Vec<Layer>, Ceilings)>,
+    layers: Option<(Vec<Layer>, Option<Ceilings>)>,
 }
 
 impl Report<'_> {
@@ -108,7 +112,7 @@ impl Report<'_> {
     }
 
     fn draw(&self, path: &Path) -> Result<(), Failure> {
-        let Some((layers, ceilings)) = &self.layers else { return Ok(()) };
+        let Some((layers, Some(ceilings))) = &self.layers else { return Ok(()) };
         let title = format!("{}: least {:.2} ms", self.title(), milliseconds(self.times.least()));
         std::fs::write(path, roofline::svg(&title, layers, ceilings))
             .map_err(|error| Failure::Failed(format!("{}: the plot can't be written: {error}", path.display())))
@@ -125,14 +129,16 @@ impl Report<'_> {
             "max_ms": milliseconds(self.times.longest()),
         });
         if let Some((layers, ceilings)) = &self.layers {
-            answer["ceilings"] = json!({
-                "int8_mac_per_second": ceilings.int8_rate,
-                "f16_mac_per_second": ceilings.f16_rate,
-                "memory_bytes_per_second": ceilings.memory_rate,
-                "clock_hz": ceilings.clock_rate,
-                "clock_source": CLOCK_SOURCE,
-            });
-            answer["layers"] = layers.iter().map(|layer| layer_json(layer, ceilings)).collect();
+            if let Some(ceilings) = ceilings {
+                answer["ceilings"] = json!({
+                    "int8_mac_per_second": ceilings.int8_rate,
+                    "f16_mac_per_second": ceilings.f16_rate,
+                    "memory_bytes_per_second": ceilings.memory_rate,
+                    "clock_hz": ceilings.clock_rate,
+                    "clock_source": CLOCK_SOURCE,
+                });
+            }
+            answer["layers"] = layers.iter().map(|layer| layer_json(layer, ceilings.as_ref())).collect();
         }
         answer
     }
@@ -143,7 +149,7 @@ impl Report<'_> {
             [self.times.least(), self.times.median(), self.times.longest()].map(milliseconds);
         print(&format!("least {least:.2} ms, median {median:.2} ms, longest {longest:.2} ms an inference"))?;
         match &self.layers {
-            Some((layers, ceilings)) => print(&table(layers, ceilings, self.arguments.threads)),
+            Some((layers, ceilings)) => print(&table(layers, ceilings.as_ref(), self.arguments.threads)),
             None => Ok(()),
         }
     }
@@ -152,8 +158,8 @@ impl Report<'_> {
 /// Whence the cycles come.
 const CLOCK_SOURCE: &str = "a chain of one-cycle operations, timed";
 
-fn layer_json(layer: &Layer, ceilings: &Ceilings) -> Value {
-    json!({
+fn layer_json(layer: &Layer, ceilings: Option<&Ceilings>) -> Value {
+    let mut answer = json!({
         "name": layer.name,
         "op": layer.op,
         "kind": layer.kind.name(),
@@ -161,15 +167,19 @@ fn layer_json(layer: &Layer, ceilings: &Ceilings) -> Value {
         "min_ms": milliseconds(layer.least),
         "multiplications": layer.multiplications,
         "bytes": layer.bytes,
-        "mac_per_cycle": layer.rate() / ceilings.clock_rate,
         "mac_per_byte": layer.intensity(),
-    })
+    });
+    if let Some(ceilings) = ceilings {
+        answer["mac_per_cycle"] = json!(layer.rate() / ceilings.clock_rate);
+    }
+    answer
 }
 
-/// The layers, one a line, and what they add up to.
-fn table(layers: &[Layer], ceilings: &Ceilings, threads: usize) -> String {
+/// The layers, one a line, and what they add up to. Cycles are unknown, and left blank, without ceilings.
+fn table(layers: &[Layer], ceilings: Option<&Ceilings>, threads: usize) -> String {
     let total: Duration = layers.iter().map(|layer| layer.least).sum();
     let share = |time: Duration| 100.0 * time.as_secs_f64() / total.as_secs_f64().max(f64::MIN_POSITIVE);
+    let a_cycle = |rate: f64| ceilings.map_or_else(String::new, |known| format!("{:.2}", rate / known.clock_rate));
     let head = format!(
         "\n{:>4}  {:<10} {:<16} {:>16} {:>9} {:>7} {:>9} {:>9} {:>9}  {}",
         "step", "kind", "op", "output", "ms", "share", "MMAC", "MAC/cycle", "MAC/byte", "name"
@@ -180,8 +190,8 @@ fn table(layers: &[Layer], ceilings: &Ceilings, threads: usize) -> String {
         let costs = if layer.multiplications == 0 {
             format!("{:>9} {:>9} {:>9}", "", "", "")
         } else {
-            let rate = layer.rate() / ceilings.clock_rate;
-            format!("{:>9.2} {rate:>9.2} {:>9.1}", layer.multiplications as f64 / 1e6, layer.intensity())
+            let (products, rate) = (layer.multiplications as f64 / 1e6, a_cycle(layer.rate()));
+            format!("{products:>9.2} {rate:>9} {:>9.1}", layer.intensity())
         };
         lines.push(format!(
             "{index:>4}  {:<10} {:<16} {:>16} {:>9.4} {:>6.1}% {costs}  {}",
@@ -197,26 +207,30 @@ fn table(layers: &[Layer], ceilings: &Ceilings, threads: usize) -> String {
         let of_kind = || layers.iter().filter(|layer| layer.kind == kind);
         let time: Duration = of_kind().map(|layer| layer.least).sum();
         let multiplications = of_kind().map(|layer| layer.multiplications).sum::<u64>() as f64;
-        let cycles = time.as_secs_f64().max(f64::MIN_POSITIVE) * ceilings.clock_rate;
         lines.push(format!(
-            "{:<10} {:>3} layers, {:>8.3} ms, {:>5.1}%, {:>8.1} MMAC, {:>6.2} MAC/cycle",
+            "{:<10} {:>3} layers, {:>8.3} ms, {:>5.1}%, {:>8.1} MMAC, {:>6} MAC/cycle",
             kind.name(),
             of_kind().count(),
             milliseconds(time),
             share(time),
             multiplications / 1e6,
-            multiplications / cycles
+            a_cycle(multiplications / time.as_secs_f64().max(f64::MIN_POSITIVE))
         ));
     }
+    lines.extend(ceilings.map(|ceilings| at_most(ceilings, threads)));
+    lines.join("\n")
+}
+
+/// The ceilings, in a line.
+fn at_most(ceilings: &Ceilings, threads: usize) -> String {
     let [int8, f16] = [ceilings.int8_rate, ceilings.f16_rate].map(|rate| rate / 1e9);
     let per_cycle = ceilings.int8_rate / ceilings.clock_rate;
-    lines.push(format!(
+    format!(
         "at most, with {threads} thread(s): INT8 {int8:.1} GMAC/s ({per_cycle:.1} MAC/cycle), F16 {f16:.1} GMAC/s, memory \
          {:.1} GB/s; clock {:.2} GHz by {CLOCK_SOURCE}",
         ceilings.memory_rate / 1e9,
         ceilings.clock_rate / 1e9
-    ));
-    lines.join("\n")
+    )
 }
 
 fn milliseconds(time: Duration) -> f64 {
