@@ -208,3 +208,16 @@ pub(crate) fn part<T, const R: usize>(mut slices: [&[T]; R], start: usize, lengt
     }
     slices
 }
+
+/// The groups of B blocks of weights up to the last eight products, if those have no weights: channels that pad a pixel.
+#[inline(always)]
+pub(crate) fn without_padding<const B: usize>(weights: [&[[i8; 32]]; B]) -> [&[[i8; 32]]; B] {
+    let before = weights[0].len().saturating_sub(2);
+    let mut any = false;
+    for block in weights {
+        for group in &block[before..] {
+            any |= *group != [0; 32];
+        }
+    }
+    if any { weights } else { cut(weights, before) }
+}

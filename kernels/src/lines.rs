@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use crate::bands::cut;
 use crate::geometry::Geometry;
+use crate::x86::Columns;
 
 /// Output pixels of a strip.
 pub(crate) const PIXELS: usize = 32;
@@ -53,43 +53,21 @@ impl<E, const N: usize> Picture<'_, E, N> {
         mut column: impl FnMut(usize, [&[E; N]; L]),
     ) {
         let Geometry { input_height, input_width, channels, stride, padding_top, padding_left, .. } = *self.geometry;
-        let length = (input_width - 1) * channels + N;
-        // All lines of one length, so that one test serves all; those outside are empty.
-        let mut lines: [&[E]; L] = [&[]; L];
-        let mut inside = true;
-        for (index, line) in lines.iter_mut().enumerate() {
-            let y = (strip.y * stride[0] + index).wrapping_sub(padding_top);
-            if y < input_height {
-                *line = &self.input[y * input_width * channels + strip.channel..][..length];
-            } else {
-                inside = false;
+        let count = (strip.pixels - 1) * stride[1] + K;
+        let before = padding_left.saturating_sub(strip.x * stride[1]).min(count);
+        let start = (strip.x * stride[1]).saturating_sub(padding_left);
+        let inside = input_width.saturating_sub(start).min(count - before);
+        let mut cells = Columns::<E, N, L>::new(self.padding, inside);
+        for line in 0..L {
+            let y = (strip.y * stride[0] + line).wrapping_sub(padding_top);
+            if y < input_height && inside > 0 {
+                let first = (y * input_width + start) * channels + strip.channel;
+                cells.put(line, &self.input[first..], channels);
             }
         }
-        let left = (strip.x * stride[1]).wrapping_sub(padding_left);
-        let count = (strip.pixels - 1) * stride[1] + K;
-        if inside {
-            let lines = cut(lines, length);
-            for index in 0..count {
-                let x = left.wrapping_add(index);
-                let mut cells = [self.padding; L];
-                if x < input_width {
-                    for (cell, line) in cells.iter_mut().zip(lines) {
-                        *cell = &line[x * channels..].as_chunks::<N>().0[0];
-                    }
-                }
-                column(index, cells);
-            }
-        } else {
-            for index in 0..count {
-                let x = left.wrapping_add(index);
-                let mut cells = [self.padding; L];
-                if x < input_width {
-                    for (cell, line) in cells.iter_mut().zip(lines).filter(|(_, line)| !line.is_empty()) {
-                        *cell = &line[x * channels..].as_chunks::<N>().0[0];
-                    }
-                }
-                column(index, cells);
-            }
+        for index in 0..count {
+            let cells = if (before..before + inside).contains(&index) { cells.next() } else { [self.padding; L] };
+            column(index, cells);
         }
     }
 }

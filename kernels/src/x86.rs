@@ -4,6 +4,7 @@ use std::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_loadl_epi64, _mm_loadu_si128, _mm_storel_epi64, _mm_storeu_si128, _mm256_loadu_ps,
     _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
+use std::marker::PhantomData;
 
 /// What a byte may be taken for.
 pub(crate) trait Byte: Copy {}
@@ -148,4 +149,39 @@ pub(crate) fn cells_mut<const W: usize, const R: usize>(
         // stride is at least their width, and each is handed out once.
         std::array::from_fn(|row| unsafe { &mut *here.wrapping_add(row * stride).cast() })
     })
+}
+
+/// L lines of arrays of N elements, side by side; a line that is not put is one array over and over.
+pub(crate) struct Columns<'a, E, const N: usize, const L: usize> {
+    next: [*const E; L],
+    strides: [usize; L],
+    left: usize,
+    lifetime: PhantomData<&'a [E]>,
+}
+
+impl<'a, E, const N: usize, const L: usize> Columns<'a, E, N, L> {
+    /// `count` arrays a line, all of them `same`.
+    pub(crate) const fn new(same: &'a [E; N], count: usize) -> Self {
+        Self { next: [same.as_ptr(); L], strides: [0; L], left: count, lifetime: PhantomData }
+    }
+
+    /// Makes a line of those that lie `stride` apart in `source`.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, line: usize, source: &'a [E], stride: usize) {
+        assert!(self.left > 0 && (self.left - 1) * stride + N <= source.len(), "a line beyond its source");
+        (self.next[line], self.strides[line]) = (source.as_ptr(), stride);
+    }
+
+    /// The next column.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> [&'a [E; N]; L] {
+        assert!(self.left > 0, "no column is left");
+        self.left -= 1;
+        let here = self.next;
+        for (next, stride) in self.next.iter_mut().zip(self.strides) {
+            *next = next.wrapping_add(stride);
+        }
+        // SAFETY: `left` more arrays, this one among them, lie in what each pointer was taken from, borrowed for 'a.
+        here.map(|array| unsafe { &*array.cast() })
+    }
 }

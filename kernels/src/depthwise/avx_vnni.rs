@@ -1,13 +1,15 @@
 //! `depthwise_i8i8i32_4x16_avx_vnni`: four pixels by sixteen channels, four products at once by `vpdpbusd`.
 //!
 //! The cells of a column are interleaved four by four and made unsigned by adding 128, as in the matrix product; sums
-//! start with 128 times the weights less. Missing cells repeat the last and meet zero weights. Windows that are not 3x3 or
-//! 5x5 at steps of 1 or 2 are AVX2's.
+//! start with 128 times the weights less. Missing cells are zeros and meet zero weights. Windows that are not 3x3 or 5x5
+//! at steps of 1 or 2 are AVX2's.
+//!
+//! Interleaving leaves registers in *halves' order*: channels 0-3, 8-11 and 4-7, 12-15. Sums are put right at the end.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_set1_epi8, _mm_setzero_si128, _mm_unpackhi_epi8, _mm_unpackhi_epi16, _mm_unpacklo_epi8,
-    _mm_unpacklo_epi16, _mm_xor_si128, _mm256_dpbusd_avx_epi32, _mm256_set_m128i, _mm256_set1_epi8,
-    _mm256_setzero_si256, _mm256_sub_epi32,
+    __m128i, __m256i, _mm_setzero_si128, _mm256_cvtepu8_epi16, _mm256_dpbusd_avx_epi32, _mm256_or_si256,
+    _mm256_permute2x128_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_sub_epi32,
+    _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm256_xor_si256,
 };
 
 use super::avx2::BLOCK;
@@ -101,9 +103,9 @@ fn arrange<const K: usize, const G: usize>(
                     *cell = load_16(&taps[(row * K + column) * blocks + index]);
                 }
             }
-            let [low, high] = fours(cells);
-            weights[0][column] = low;
-            weights[1][column] = high;
+            let [first, second] = fours(cells);
+            weights[0][column] = first;
+            weights[1][column] = second;
         }
     }
     weights
@@ -118,7 +120,7 @@ fn start<const K: usize, const G: usize>(
     weights: &Weights<K, G>,
 ) -> [__m256i; 2] {
     let (biases, _) = depthwise.bias[channel..].as_chunks::<8>();
-    let mut start = [load_i32x8(&biases[0]), load_i32x8(&biases[1])];
+    let mut start = turned([load_i32x8(&biases[0]), load_i32x8(&biases[1])]);
     for (half, start) in start.iter_mut().enumerate() {
         let mut surplus = _mm256_setzero_si256();
         for weights in weights {
@@ -131,30 +133,39 @@ fn start<const K: usize, const G: usize>(
     start
 }
 
-/// Four cells of sixteen channels, channel by channel: eight channels a register.
+/// Four cells of sixteen channels, channel by channel, in halves' order. By whole registers: what is stored by halves
+/// could not be loaded as a whole for some time.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn fours(cells: [__m128i; 4]) -> [__m256i; 2] {
-    let low = [_mm_unpacklo_epi8(cells[0], cells[1]), _mm_unpacklo_epi8(cells[2], cells[3])];
-    let high = [_mm_unpackhi_epi8(cells[0], cells[1]), _mm_unpackhi_epi8(cells[2], cells[3])];
-    [
-        _mm256_set_m128i(_mm_unpackhi_epi16(low[0], low[1]), _mm_unpacklo_epi16(low[0], low[1])),
-        _mm256_set_m128i(_mm_unpackhi_epi16(high[0], high[1]), _mm_unpacklo_epi16(high[0], high[1])),
-    ]
+    let mut pairs = [_mm256_setzero_si256(); 2];
+    for (pair, cells) in pairs.iter_mut().zip(cells.as_chunks::<2>().0) {
+        let upper = _mm256_slli_epi16::<8>(_mm256_cvtepu8_epi16(cells[1]));
+        *pair = _mm256_or_si256(_mm256_cvtepu8_epi16(cells[0]), upper);
+    }
+    [_mm256_unpacklo_epi16(pairs[0], pairs[1]), _mm256_unpackhi_epi16(pairs[0], pairs[1])]
+}
+
+/// From halves' order to order, and back.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn turned([first, second]: [__m256i; 2]) -> [__m256i; 2] {
+    [_mm256_permute2x128_si256::<0x20>(first, second), _mm256_permute2x128_si256::<0x31>(first, second)]
 }
 
 /// Lays out the cells of one column.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn interleave<const L: usize>(cells: [&[i8; BLOCK]; L], column: usize, columns: &mut Columns) {
+    let more = _mm256_set1_epi8(-128);
     for four in 0..L.div_ceil(4) {
         let mut values = [_mm_setzero_si128(); 4];
-        for (index, value) in values.iter_mut().enumerate() {
-            *value = _mm_xor_si128(load_16(cells[(4 * four + index).min(L - 1)]), _mm_set1_epi8(-128));
+        for (value, cell) in values.iter_mut().zip(&cells[4 * four..]) {
+            *value = load_16(cell);
         }
-        let [low, high] = fours(values);
-        store_32(&mut columns[2 * four][column], low);
-        store_32(&mut columns[2 * four + 1][column], high);
+        let [first, second] = fours(values);
+        store_32(&mut columns[2 * four][column], _mm256_xor_si256(first, more));
+        store_32(&mut columns[2 * four + 1][column], _mm256_xor_si256(second, more));
     }
 }
 
@@ -183,6 +194,9 @@ fn tile<const P: usize, const K: usize, const G: usize, const S: usize>(
                 }
             }
         }
+    }
+    for sums in &mut sums {
+        *sums = turned(*sums);
     }
     leave(&sums, target);
 }

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows};
+use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows, without_padding};
 use crate::epilogue::Output;
 use crate::epilogue::avx2::{Block, NO_SUMS, Sums, WAITING, leave};
 use crate::x86::{load_32, load_i32x8, store_8, store_16};
@@ -103,7 +103,7 @@ fn start<const B: usize>(gemm: &Gemm<'_>, n: usize) -> [__m256i; B] {
 #[inline(never)]
 #[target_feature(enable = "avx2")]
 fn panel<const B: usize>(band: &Band<'_, Group>, gemm: &Gemm<'_>, n: usize, sums: &mut Sums, output: &mut Output<'_>) {
-    let (weights, start) = (gemm.blocks(n), start(gemm, n));
+    let (weights, start) = (without_padding(gemm.blocks(n)), start(gemm, n));
     let block = Block::<B>::new(output, n, gemm.n);
     for first in (0..band.rows).step_by(WAITING) {
         let rows = (band.rows - first).min(WAITING);

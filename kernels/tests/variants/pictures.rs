@@ -25,7 +25,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut source = Source::new(11);
     let mut cases = Vec::new();
-    for (channels, stride) in [(1, 4), (5, 16), (16, 16), (20, 48), (33, 64)] {
+    for (channels, stride) in [(1, 4), (5, 16), (16, 16), (20, 48), (33, 64), (80, 80), (104, 112)] {
         for kernel in [1, 2, 3, 5, 13] {
             let [input_height, input_width] = [1 + source.below(9), 1 + source.below(9)];
             let padding = source.below(kernel);
