@@ -6,6 +6,7 @@ use super::Failure;
 
 mod classify;
 mod detect;
+mod regions;
 
 /// What can be evaluated.
 #[derive(Debug, Subcommand)]
@@ -14,6 +15,8 @@ pub(super) enum Command {
     Detect(detect::Arguments),
     /// Compare a classifier with labelled pictures: how often its first guess is right, and one of its first five.
     Classify(classify::Arguments),
+    /// Compare looks at parts of a picture with looks at all of it, run for run, on moving scenes made of annotated pictures.
+    Regions(regions::Arguments),
 }
 
 /// Runs the command.
@@ -21,5 +24,6 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Detect(arguments) => detect::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
+        Command::Regions(arguments) => regions::run(arguments),
     }
 }

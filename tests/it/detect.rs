@@ -1,4 +1,4 @@
-//! `clawdbot detect` and `clawdbot eval detect`, from the outside: good pictures, bad ones, and what a model is worth.
+//! `clawdbot detect`, `clawdbot eval detect` and `eval regions`, from the outside: good pictures, bad ones, and what a model is worth.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -252,4 +252,39 @@ fn a_detector_is_worth_what_it_finds() {
     wrong(&with("@missing.json", "@"), "missing.json");
     wrong(&with("@truth.json", "@nowhere"), "1.png");
     wrong(&[&words[..], &["--label-map", "@bad.json"]].concat(), "bad.json");
+}
+
+#[test]
+fn regions_are_compared_with_the_whole_run_for_run() {
+    let desk = Desk::new();
+    desk.picture("1.png", grey(640, 480, 255));
+    let annotations = r#"{
+        "images": [{"id": 1, "file_name": "1.png"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [160, 120, 320, 240], "area": 76800, "iscrowd": 0}],
+        "categories": [{"id": 1, "name": "bright"}]
+    }"#;
+    desk.file("truth.json", annotations.as_bytes());
+    let words =
+        ["eval", "regions", "--model", "@model", "--annotations", "@truth.json", "--images", "@", "--frames", "2"];
+    let answer = lines(&desk.run(&[&words[..], &["--json"]].concat())).remove(0);
+    let rows = answer["rows"].as_array().unwrap();
+    assert!(rows.len() >= 20, "{answer}");
+    for row in rows {
+        let (runs, whole) = (row["figures"]["runs_per_frame"].as_f64().unwrap(), row["arm"] == "whole");
+        let allowed = if row["arm"] == "whole + 1" { 2.0 } else { 1.0 };
+        assert!(runs <= allowed && (!whole || runs == 1.0), "{row}");
+        // All arms see the same.
+        let first = rows.iter().find(|first| first["scene"] == row["scene"]).unwrap();
+        assert_eq!(first["figures"]["objects"], row["figures"]["objects"], "{row}");
+    }
+    // One still fills a frame of its size: the detector finds the half of it that is annotated, in each of two frames.
+    let row = rows.iter().find(|row| row["scene"] == "yard 640x480" && row["arm"] == "whole").unwrap();
+    let figures = &row["figures"];
+    assert_eq!(figures["objects"]["all"], 24, "{row}");
+    assert_eq!(
+        (&figures["fresh"]["recall"]["all"], &figures["fresh"]["precision"]),
+        (&1.0.into(), &1.0.into()),
+        "{row}"
+    );
+    assert_eq!(desk.run(&[&words[..], &["--clip", "@1.png"]].concat()).status.code(), Some(2), "a clip wants a judge");
 }

@@ -123,6 +123,11 @@ impl Counts {
         self.total
     }
 
+    /// Those in functions whose name begins with `path`.
+    pub(crate) fn of(&self, path: &str) -> u64 {
+        self.functions.iter().filter(|(name, _)| name.starts_with(path)).map(|(_, count)| count).sum()
+    }
+
     /// What a longer run has more than a shorter one.
     fn minus(&self, less: &Self) -> Self {
         let difference = |more: &BTreeMap<String, u64>, less: &BTreeMap<String, u64>| {

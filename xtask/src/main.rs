@@ -11,6 +11,7 @@ mod kernels;
 mod peers;
 mod process;
 mod record;
+mod regions;
 mod scaling;
 mod shell;
 mod units;
@@ -37,6 +38,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
     Subcommand { name: "peers", summary: "our networks beside other engines'", run: peers::run_peers },
+    Subcommand { name: "regions", summary: "looks at parts of pictures against whole ones", run: regions::run_regions },
     Subcommand { name: "scaling", summary: "one to four cores of a Pi 4, by a model", run: scaling::run },
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },

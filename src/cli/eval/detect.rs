@@ -71,13 +71,13 @@ fn eval(arguments: &Arguments, workers: Arc<Workers>) -> Result<(), Failure> {
     if arguments.json { print(&answer.as_json().to_string()) } else { print(answer.as_text().trim_end()) }
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
+pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::Failed(format!("`{}` cannot be read ({error}); check the path", path.display())))
 }
 
 /// Says in which file something is wrong.
-fn within(path: &Path, failure: &Failure) -> Failure {
+pub(super) fn within(path: &Path, failure: &Failure) -> Failure {
     match failure {
         Failure::Failed(message) | Failure::Usage(message) | Failure::BadConfiguration(message) => {
             Failure::Failed(format!("`{}`: {message}", path.display()))

@@ -112,6 +112,7 @@ impl Background {
 }
 
 /// One row of the mask, and how many of its cells differ.
+#[inline(never)]
 fn compare(new: &[i16], old: &[i16], restless: &[i16], low: i16, mask: &mut [u8]) -> usize {
     let mut lit = 0_u16;
     for (((new, old), restless), mask) in new.iter().zip(old).zip(restless).zip(mask) {
@@ -124,6 +125,7 @@ fn compare(new: &[i16], old: &[i16], restless: &[i16], low: i16, mask: &mut [u8]
     usize::from(lit)
 }
 
+#[inline(never)]
 fn calm(new: &[i16], old: &mut [i16], restless: &mut [i16], mask: &[u8]) {
     for (((new, old), restless), mask) in new.iter().zip(old).zip(restless).zip(mask) {
         let difference = new - *old;
@@ -133,6 +135,7 @@ fn calm(new: &[i16], old: &mut [i16], restless: &mut [i16], mask: &[u8]) {
     }
 }
 
+#[inline(never)]
 fn storm(new: &[i16], old: &mut [i16]) {
     for (new, old) in new.iter().zip(old) {
         *old += (new - *old + 8) >> 4;

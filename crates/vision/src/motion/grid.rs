@@ -9,6 +9,9 @@
 //! one, whose noise has averaged out by then. Sides have no prime factors but 2 and 3, so that pixels can be added in twos,
 //! threes and fours, which compilers turn into vector instructions; a remainder that fills no cell is not looked at.
 //! RGB has no luma; `(R + 2 G + B) / 4` stands for it.
+//!
+//! The loops are functions that are not inlined: of arguments a compiler knows that they do not overlap, and only then does it
+//! make vector instructions of them for sure.
 
 use crate::preprocess::{Picture, Planes};
 
@@ -77,25 +80,45 @@ impl Grid {
             let lines: [usize; SAMPLED] =
                 std::array::from_fn(|index| row * *side + (2 * index + 1) * *side / (2 * SAMPLED));
             match picture.planes {
-                Planes::Rgb8(plane) => add::<3>(lines.map(|y| plane.row(y)), sums, |[red, green, blue]| {
-                    (u16::from(red) + 2 * u16::from(green) + u16::from(blue) + 2) >> 2
+                Planes::Rgb8(plane) => add_packed(lines.map(|y| plane.row(y)), sums, |pixel| {
+                    (u16::from(pixel[0]) + 2 * u16::from(pixel[1]) + u16::from(pixel[2]) + 2) >> 2
                 }),
-                Planes::YCbCr8(plane) => add::<3>(lines.map(|y| plane.row(y)), sums, |pixel| u16::from(pixel[0])),
-                Planes::Yuyv(plane) => add::<2>(lines.map(|y| plane.row(y)), sums, |pixel| u16::from(pixel[0])),
-                Planes::Nv12 { luma, .. } | Planes::I420 { luma, .. } => {
-                    add::<1>(lines.map(|y| luma.row(y)), sums, |pixel| u16::from(pixel[0]));
-                }
+                Planes::YCbCr8(plane) => add_packed(lines.map(|y| plane.row(y)), sums, |pixel| u16::from(pixel[0])),
+                Planes::Yuyv(plane) => add_pairs(lines.map(|y| plane.row(y)), sums),
+                Planes::Nv12 { luma, .. } | Planes::I420 { luma, .. } => add(lines.map(|y| luma.row(y)), sums),
             }
             fold_to(*side, sums, spare, levels);
         }
     }
 }
 
-/// The luma of four lines, added pixel by pixel.
-fn add<const BYTES: usize>(lines: [&[u8]; SAMPLED], sums: &mut [u16], luma: impl Fn([u8; BYTES]) -> u16) {
-    let [a, b, c, d] = lines.map(|line| &line.as_chunks::<BYTES>().0[..sums.len()]);
+/// Four lines of luma, added pixel by pixel.
+#[inline(never)]
+fn add(lines: [&[u8]; SAMPLED], sums: &mut [u16]) {
+    let [a, b, c, d] = lines.map(|line| &line[..sums.len()]);
     for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-        *sum = luma(*a) + luma(*b) + luma(*c) + luma(*d);
+        *sum = u16::from(*a) + u16::from(*b) + u16::from(*c) + u16::from(*d);
+    }
+}
+
+/// The same of pairs of luma and chroma: the first byte of two.
+#[inline(never)]
+fn add_pairs(lines: [&[u8]; SAMPLED], sums: &mut [u16]) {
+    let [a, b, c, d] = lines.map(|line| &line.as_chunks().0[..sums.len()]);
+    let luma = |pair: &[u8; 2]| u16::from_le_bytes(*pair) & 0xFF;
+    for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        *sum = luma(a) + luma(b) + luma(c) + luma(d);
+    }
+}
+
+/// The same of packed pixels, line by line: compilers do not take apart the three samples of four lines at once.
+#[inline(never)]
+fn add_packed(lines: [&[u8]; SAMPLED], sums: &mut [u16], luma: impl Fn(&[u8; 3]) -> u16) {
+    sums.fill(0);
+    for line in lines {
+        for (sum, pixel) in sums.iter_mut().zip(line.as_chunks().0) {
+            *sum += luma(pixel);
+        }
     }
 }
 
@@ -122,12 +145,14 @@ fn fold_to(side: usize, sums: &mut Vec<u16>, spare: &mut Vec<u16>, levels: &mut 
     }
 }
 
+#[inline(never)]
 fn fold<const BY: usize>(sums: &[u16], shorter: &mut [u16]) {
     for (short, long) in shorter.iter_mut().zip(sums.as_chunks::<BY>().0) {
         *short = long.iter().sum();
     }
 }
 
+#[inline(never)]
 fn level<const BY: usize>(sums: &[u16], factor: u32, levels: &mut [i16]) {
     for (level, sums) in levels.iter_mut().zip(sums.as_chunks::<BY>().0) {
         let sum: u16 = sums.iter().sum();

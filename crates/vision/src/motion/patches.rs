@@ -11,6 +11,9 @@ use crate::preprocess::Crop;
 /// Neighbours, the cell itself among them, that must differ.
 const NEIGHBOURS_MIN: u8 = 3;
 
+/// The place of no cell at all.
+const NOWHERE: [usize; 4] = [usize::MAX, usize::MAX, 0, 0];
+
 /// Finds patches in masks of one size.
 #[derive(Clone, Debug)]
 pub(super) struct Patches {
@@ -95,7 +98,7 @@ impl Patches {
             sum_across(&mask[row(y + 1)], below);
             let sums = above.iter().zip(&*here).zip(&*below);
             for ((clean, mask), ((above, here), below)) in clean[row(y)].iter_mut().zip(&mask[row(y)]).zip(sums) {
-                *clean = if above + here + below >= NEIGHBOURS_MIN { *mask } else { 0 };
+                *clean = *mask * u8::from(above + here + below >= NEIGHBOURS_MIN);
             }
             std::mem::swap(above, here);
             std::mem::swap(here, below);
@@ -129,9 +132,9 @@ impl Patches {
         for y in 0..self.grown.len() / self.stride {
             let start = self.runs.len();
             let mut x = 0;
-            while let Some(first) = next(&self.grown[y * self.stride..][..self.stride], x, |cell| cell != 0) {
+            while let Some(first) = next_grown(&self.grown[y * self.stride..][..self.stride], x) {
                 let row = &self.grown[y * self.stride..][..self.stride];
-                x = next(row, first, |cell| cell == 0).unwrap_or(self.stride);
+                x = row[first..].iter().position(|cell| *cell == 0).map_or(self.stride, |length| first + length);
                 self.add_run(y, [first, x], before.clone());
             }
             before = start..self.runs.len();
@@ -148,11 +151,14 @@ impl Patches {
     /// A run of row `y`, joined with those `before`, in the row above, that it touches.
     fn add_run(&mut self, y: usize, columns: [usize; 2], before: std::ops::Range<usize>) {
         let index = self.runs.len();
-        let mut run = Run { columns, parent: index, cells: 0, peak: 0, place: [usize::MAX, usize::MAX, 0, 0] };
-        let clean = &self.clean[y * self.stride..][..self.stride];
-        for (x, &cell) in clean.iter().enumerate().take(columns[1]).skip(columns[0]).filter(|(_, cell)| **cell != 0) {
-            run.absorb(&Run { cells: 1, peak: cell, place: [x, y, x + 1, y + 1], ..run });
-        }
+        let clean = &self.clean[y * self.stride..][columns[0]..columns[1]];
+        let cells = clean.iter().map(|cell| u32::from(*cell != 0)).sum();
+        let peak = clean.iter().copied().max().unwrap_or_default();
+        // A run may have grown out of the rows above and below it alone.
+        let end = |cell: Option<usize>| cell.map(|cell| columns[0] + cell);
+        let (first, last) = (clean.iter().position(|cell| *cell != 0), clean.iter().rposition(|cell| *cell != 0));
+        let place = end(first).zip(end(last)).map_or(NOWHERE, |(first, last)| [first, y, last + 1, y + 1]);
+        let run = Run { columns, parent: index, cells, peak, place };
         self.runs.push(run);
         for other in before {
             let [first, end] = self.runs[other].columns;
@@ -182,6 +188,7 @@ impl Run {
 }
 
 /// How many of each cell and its two neighbours are not 0.
+#[inline(never)]
 fn sum_across(row: &[u8], sums: &mut [u8]) {
     let end = row.len() - 1;
     let neighbours = row.iter().zip(&row[1..]).zip(&row[2..]);
@@ -190,9 +197,12 @@ fn sum_across(row: &[u8], sums: &mut [u8]) {
     }
 }
 
-/// The first place from `from` on that `is` so.
-fn next(row: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option<usize> {
-    row[from..].iter().position(|cell| is(*cell)).map(|at| from + at)
+/// The first place from `from` on that is not 0. Most of a row is, so it goes by blocks.
+fn next_grown(row: &[u8], mut from: usize) -> Option<usize> {
+    while row[from..].first_chunk::<16>().is_some_and(|block| u128::from_ne_bytes(*block) == 0) {
+        from += 16;
+    }
+    row[from..].iter().position(|cell| *cell != 0).map(|at| from + at)
 }
 
 fn patch(run: &Run, grid: &Grid) -> Patch {
