@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clawdbot_nn::graph::{Graph, Op, ValueId};
+use clawdbot_nn::graph::{Graph, Op, Sampling, ValueId};
 
 use crate::lower::has_int8;
 use crate::quantize::{QuantizedLayer, ValueGrid, arrangement};
@@ -43,6 +43,26 @@ pub fn grids(graph: &Graph) -> BTreeMap<ValueId, ValueGrid> {
         }
     }
     grids
+}
+
+/// Hands grids of the file on, against the flow: what a value without a grid of its own is only moved to (joined, resized, pooled), it
+/// is rounded to at once, as the file means it. Elsewhere `grids`, which calibration chose, stay.
+pub fn hand_back(graph: &Graph, grids: &mut BTreeMap<ValueId, ValueGrid>) {
+    let moves = |op: &Op| {
+        matches!(
+            op,
+            Op::Concatenate { .. } | Op::MaxPool(_) | Op::Resize(Sampling::Nearest { .. }) | Op::ChannelShuffle { .. }
+        )
+    };
+    let mut known: BTreeSet<ValueId> = graph.quantizations.keys().copied().collect();
+    for node in graph.nodes.iter().rev().filter(|node| moves(&node.op) && has_int8(graph, node)) {
+        let Some(whole) = grids.get(&node.output).filter(|_| known.contains(&node.output)).cloned() else { continue };
+        for &input in node.inputs.iter().filter(|input| !graph.constants.contains_key(input)) {
+            if known.insert(input) {
+                grids.insert(input, whole.clone());
+            }
+        }
+    }
 }
 
 /// Whether an operator makes steps of its own rather than handing on those that it reads.

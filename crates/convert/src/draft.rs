@@ -312,6 +312,7 @@ impl Draft {
         let Calibration { seen, moments, .. } = calibration;
         let mut grids = choose_grids(&self.graph, seen, self.input, means.grids);
         grids.extend(annotations::grids(&self.graph));
+        annotations::hand_back(&self.graph, &mut grids);
         let mut layers = quantize_layers(&self.graph, &grids, seen, moments, means.weights);
         layers.extend(annotations::layers(&self.graph, &grids));
         Quantised { grids, layers }

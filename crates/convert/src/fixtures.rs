@@ -1,5 +1,7 @@
 //! The real models and pictures that tests read, where they are at hand.
 
+pub(crate) mod fidelity;
+
 use std::path::PathBuf;
 
 /// The bytes of a file of `shared/data` beside the repository; `None` (said aloud) where it is missing, unless

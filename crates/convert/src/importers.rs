@@ -47,7 +47,7 @@ impl Format {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// No importer knows it.
-    #[error("the file's format is not known (it begins with {start:?}); supported: {}", names())]
+    #[error("the file's format is not known (it begins with \"{start}\"); supported: {}", names())]
     UnknownFormat {
         /// Its first bytes, printable ones as they are.
         start: String,

@@ -1,6 +1,7 @@
 //! Lowered programs against what the networks really compute.
 
 mod generated;
+mod one_step;
 mod quantised;
 
 use std::sync::Arc;

@@ -35,7 +35,9 @@ pub(super) fn recognise(graph: &mut Graph) -> Option<Recognised> {
     let find = |mark: &str, channels: usize| -> Option<ValueId> {
         let fits = |value: &&ValueId| {
             let value = &graph.values[value.0];
-            value.name.contains(mark) && value.shape.last() == Some(&channels)
+            // TensorFlow's converter joins the names of all that it made one layer of, this layer's own first.
+            let own = value.name.split(';').next().unwrap_or_default();
+            own.contains(mark) && value.shape.last() == Some(&channels)
         };
         let mut found = layers.iter().filter(fits);
         let first = found.next()?;

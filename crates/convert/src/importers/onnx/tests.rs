@@ -4,6 +4,7 @@ mod cases;
 mod external;
 mod files;
 mod hostile;
+mod networks;
 mod writer;
 
 use std::collections::BTreeSet;

@@ -2,6 +2,8 @@
 
 mod files;
 mod flatbuffer_writer;
+mod network_writer;
+mod networks;
 mod operators;
 
 use clawdbot_nn::graph::{Activation, Graph, Op};

@@ -10,7 +10,7 @@ use crate::annotations;
 use crate::fixtures::{Picture, npz_u8};
 
 /// The network of a file, simplified, in its own grids.
-fn lowered(path: &str) -> Option<(Graph, Lowered)> {
+pub(super) fn lowered(path: &str) -> Option<(Graph, Lowered)> {
     let graph = simplify(tflite::read(&data(path)?).unwrap().graph);
     assert!(annotations::is_complete(&graph), "{path}: something has no grid");
     let grids = annotations::grids(&graph);

@@ -223,14 +223,18 @@ fn blazeface_is_known_by_its_anchors() {
 #[test]
 fn movenet_is_known_by_its_four_maps() {
     let mut made = Made::new();
-    let maps =
-        [("center_0/conv", 1), ("kpt_regress_0/conv", 34), ("kpt_heatmap_0/conv", 17), ("kpt_offset_0/conv", 34)];
+    let maps = [
+        ("center_0/conv", 1),
+        ("kpt_regress_0/conv", 34),
+        ("kpt_heatmap_0/conv", 17),
+        ("kpt_offset_0/conv;kpt_regress_0/conv;bias", 34),
+    ];
     let layers = maps.map(|(name, channels)| made.layer(name, 4, channels, Activation::None));
     let scores = [made.sigmoid(layers[0]), made.sigmoid(layers[2])];
     made.graph.outputs = vec![scores[0], layers[1], scores[1], layers[3]];
     let found = made.recognise().unwrap();
     assert!(found.ends_file);
-    assert_eq!(made.outputs(), ["center_0/conv", "kpt_heatmap_0/conv", "kpt_regress_0/conv", "kpt_offset_0/conv"]);
+    assert_eq!(made.outputs(), ["center_0/conv", "kpt_heatmap_0/conv", "kpt_regress_0/conv", maps[3].0]);
     let Head::Pose(head) = found.head else { panic!("no pose") };
     assert_eq!((head.rows, head.columns, head.keypoints.len()), (16, 16, 17));
 }

@@ -15,6 +15,7 @@ pub(super) enum Field {
     F32s(Vec<f32>),
     Bytes(Vec<u8>),
     Text(&'static str),
+    Name(String),
 }
 
 /// A table: numbers of its fields and their content.
@@ -81,6 +82,7 @@ fn content(bytes: &mut Vec<u8>, field: &Field, slot: u32) -> Vec<u8> {
         Field::F32s(xs) => vector(bytes, xs.iter().map(|x| x.to_le_bytes())) - slot,
         Field::Bytes(xs) => vector(bytes, xs.iter().map(|x| [*x])) - slot,
         Field::Text(text) => vector(bytes, text.bytes().map(|x| [x])) - slot,
+        Field::Name(text) => vector(bytes, text.bytes().map(|x| [x])) - slot,
     };
     offset.to_le_bytes().to_vec()
 }

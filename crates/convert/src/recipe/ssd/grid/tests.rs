@@ -30,6 +30,17 @@ fn rounded_centres_are_kept_as_they_are() {
     assert_eq!((found.len(), found[0].sizes.len()), (1, 3));
 }
 
+/// `EfficientDet`'s exporter goes to corners and back, which leaves another last bit in every anchor.
+#[test]
+fn the_last_bits_of_an_anchor_do_not_matter() {
+    let exact = anchors(&[0.25, 0.75], &[0.2, 0.6, 1.0], &[[0.1, 0.2], [0.2, 0.1]]);
+    let noise = |at: usize, number: f32| number * (1.0 + ((at * 7 % 5) as f32 - 2.0) * f32::EPSILON);
+    let noisy = exact.iter().enumerate().map(|(at, anchor)| anchor.map(|number| noise(at, number))).collect::<Vec<_>>();
+    assert_ne!(noisy, exact);
+    let [map] = &maps(&noisy).unwrap()[..] else { panic!("not one map") };
+    assert_eq!((map.rows, map.columns, map.sizes.len()), (2, 3, 2));
+}
+
 #[test]
 fn what_is_no_grid_is_none() {
     assert_eq!(maps(&[]), None);
