@@ -27,7 +27,7 @@ use progress::Bar;
 /// What may be said to `convert`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The network: a TensorFlow Lite file, float, FP16 or full-integer.
+    /// The network: a TensorFlow Lite file (float, FP16, full-integer) or an ONNX file (opset 7 to 21, QDQ too).
     input: PathBuf,
     /// The bundle to write; usually ends in .claw.safetensors.
     #[arg(short, long)]

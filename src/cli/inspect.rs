@@ -149,6 +149,8 @@ fn vision_lines(vision: &Vision) -> Vec<String> {
     };
     lines.push(format!("head      {head}"));
     lines.push(format!("labels    {}: {}", vision.labels.len(), abridged(&vision.labels)));
+    // What comes out of one picture's run goes in with the next.
+    lines.extend(vision.states.iter().map(|state| format!("remembers {} (from {})", state.input, state.output)));
     lines
 }
 

@@ -67,7 +67,7 @@ fn int8_loses_at_most_a_hundredth_of_float() {
 }
 
 /// AP@[.5:.95] and recall, means over the categories that the pictures show.
-fn mean(data: &Path, split: &str, bundle: &str) -> [f64; 2] {
+pub(crate) fn mean(data: &Path, split: &str, bundle: &str) -> [f64; 2] {
     let annotations = data.join(format!("coco-open/instances_{split}.json"));
     let images = data.join(format!("coco-open/{split}"));
     let arguments = ["eval", "detect", "--json", "--threads", "2", "--model", bundle];
@@ -203,7 +203,7 @@ fn score(detection: &Value) -> f64 {
 }
 
 /// `[x, y, width, height]` in pixels as a box.
-fn corners(sides: &Value) -> BoundingBox {
+pub(crate) fn corners(sides: &Value) -> BoundingBox {
     let side = |index: usize| sides[index].as_f64().unwrap() as f32;
     BoundingBox { left: side(0), top: side(1), right: side(0) + side(2), bottom: side(1) + side(3) }
 }

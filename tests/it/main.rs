@@ -11,6 +11,8 @@ mod accuracy;
 mod daemon;
 mod detect;
 mod detector;
+mod npz;
 mod published;
+mod real_files;
 mod schema;
 mod steady_state;

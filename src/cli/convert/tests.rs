@@ -130,3 +130,30 @@ fn a_quantised_network_needs_no_pictures() {
     let report = std::fs::read_to_string(&report).unwrap();
     assert!(report.contains("because the input's own steps say so"), "{report}");
 }
+
+#[test]
+fn every_option_is_documented() {
+    let page = include_str!("../../../docs/reference/convert.md");
+    let line = <Line as clap::CommandFactory>::command();
+    let options: Vec<&clap::Arg> = line.get_arguments().filter(|option| option.get_long().is_some()).collect();
+    assert!(options.len() > 15, "{options:?}");
+    for option in options {
+        let long = option.get_long().unwrap();
+        let row = page.lines().find(|row| {
+            row.starts_with("| `-") && row.contains(&format!("`--{long}"))
+                || row.contains(&format!("--{long} ")) && row.starts_with("| `")
+        });
+        let row = row.unwrap_or_else(|| panic!("docs/reference/convert.md has no row for --{long}"));
+        for value in option.get_possible_values() {
+            let flag = !option.get_action().takes_values();
+            assert!(flag || row.contains(value.get_name()), "--{long}: {} is not in: {row}", value.get_name());
+        }
+        if let [default] = option.get_default_values() {
+            let default = default.to_str().unwrap();
+            assert!(
+                row.contains(default) || !option.get_action().takes_values(),
+                "--{long}: {default} is not in: {row}"
+            );
+        }
+    }
+}

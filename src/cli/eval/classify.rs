@@ -18,11 +18,11 @@ pub(in crate::cli) struct Arguments {
     /// The classifier: a bundle that `clawdbot convert` made with --labels.
     #[arg(long, value_name = "BUNDLE")]
     model: PathBuf,
-    /// The folder of pictures; without --truth it has a folder for each label, called like it.
+    /// The folder of pictures; without --labels it has a folder for each label, called like it.
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
     /// What the pictures show: lines of a file name, a tab and a label.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long = "labels", visible_alias = "truth", value_name = "FILE")]
     truth: Option<PathBuf>,
     /// Print a JSON object.
     #[arg(long)]
