@@ -65,9 +65,13 @@ impl<E, const N: usize> Picture<'_, E, N> {
                 cells.put(line, &self.input[first..], channels);
             }
         }
-        for index in 0..count {
-            let cells = if (before..before + inside).contains(&index) { cells.next() } else { [self.padding; L] };
+        for index in (0..before).chain(before + inside..count) {
+            column(index, [self.padding; L]);
+        }
+        let mut index = before;
+        while let Some(cells) = cells.next() {
             column(index, cells);
+            index += 1;
         }
     }
 }

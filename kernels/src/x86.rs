@@ -172,16 +172,15 @@ impl<'a, E, const N: usize, const L: usize> Columns<'a, E, N, L> {
         (self.next[line], self.strides[line]) = (source.as_ptr(), stride);
     }
 
-    /// The next column.
+    /// The next column, if there is one.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> [&'a [E; N]; L] {
-        assert!(self.left > 0, "no column is left");
-        self.left -= 1;
+    pub(crate) fn next(&mut self) -> Option<[&'a [E; N]; L]> {
+        self.left = self.left.checked_sub(1)?;
         let here = self.next;
         for (next, stride) in self.next.iter_mut().zip(self.strides) {
             *next = next.wrapping_add(stride);
         }
         // SAFETY: `left` more arrays, this one among them, lie in what each pointer was taken from, borrowed for 'a.
-        here.map(|array| unsafe { &*array.cast() })
+        Some(here.map(|array| unsafe { &*array.cast() }))
     }
 }

@@ -60,7 +60,7 @@ impl Operator for AddI8 {
 pub const VARIANTS: &[Variant<AddI8>] = &[
     Variant { name: "add_i8i8i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
     Variant { name: "add_i8i8i8_16_neon", isa: Isa::Neon, tile: &[16], body: on_arm!(neon::run) },
-    Variant { name: "add_i8i8i8_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
+    Variant { name: "add_i8i8i8_32_avx2", isa: Isa::Avx2, tile: &[32], body: on_x86!(avx2::run) },
 ];
 
 /// `output = law(a + b)`; see the module.

@@ -13,8 +13,8 @@ use std::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_packs_epi16, _mm_packs_epi32, _mm256_add_epi32, _mm256_add_ps, _mm256_adds_epi16,
     _mm256_castsi256_si128, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extracti128_si256,
     _mm256_max_epi8, _mm256_max_ps, _mm256_min_epi8, _mm256_min_ps, _mm256_mul_ps, _mm256_packs_epi16,
-    _mm256_packs_epi32, _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setr_epi32, _mm256_sub_epi32,
+    _mm256_packs_epi32, _mm256_packus_epi16, _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_sub_epi32, _mm256_xor_si256,
 };
 
 use super::{Activation, Grid, Output, Requantize, Residual};
@@ -49,7 +49,7 @@ pub(crate) fn leave<const R: usize, const B: usize>(sums: &[[__m256i; B]; R], ta
 
 /// The elements `n..n + 8`.
 #[inline]
-fn eight<T>(source: &[T], n: usize) -> &[T; 8] {
+pub(crate) fn eight<T>(source: &[T], n: usize) -> &[T; 8] {
     &source[n..].as_chunks::<8>().0[0]
 }
 
@@ -98,7 +98,7 @@ impl<'a> Quantizer<'a> {
 
 /// The last step of [`Activation::Table`].
 #[inline]
-fn look_up(table: &[i8; 256], results: &mut [i8]) {
+pub(crate) fn look_up(table: &[i8; 256], results: &mut [i8]) {
     for q in results {
         *q = table[usize::from((i16::from(*q) + 128) as u8)];
     }
@@ -123,6 +123,8 @@ pub(crate) struct Block<'a, const B: usize> {
 }
 
 enum Finish<'a> {
+    /// No bounds but those of i8, whose lower one is 0: a ReLU; by scales below 1.
+    Relu,
     /// A clamp and nothing else, by scales below 1.
     Plain(Clamp),
     /// The same after a slope.
@@ -138,7 +140,7 @@ enum Finish<'a> {
 
 /// From short integers to bytes.
 #[derive(Clone, Copy)]
-struct Clamp {
+pub(crate) struct Clamp {
     /// high - zero point.
     most: __m256,
     zero_point: __m256i,
@@ -149,25 +151,34 @@ struct Clamp {
 impl Clamp {
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn new(requantize: &Requantize<'_>) -> Self {
-        let (_, most) = requantize.grid().bounds();
+    pub(crate) fn new(grid: &Grid<'_>) -> Self {
+        let (_, most) = grid.bounds();
         Self {
             most: _mm256_set1_ps(most),
-            zero_point: _mm256_set1_epi16(requantize.zero_point as i16),
-            low: _mm256_set1_epi8(requantize.low),
-            high: _mm256_set1_epi8(requantize.high),
+            zero_point: _mm256_set1_epi16(grid.zero_point as i16),
+            low: _mm256_set1_epi8(grid.low),
+            high: _mm256_set1_epi8(grid.high),
         }
     }
 
     /// q of two lines of real numbers, in order. TAME numbers are integers after rounding.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn bytes<const TAME: bool>(&self, first: [__m256; 2], second: [__m256; 2]) -> __m256i {
+    pub(crate) fn bytes<const TAME: bool>(&self, first: [__m256; 2], second: [__m256; 2]) -> __m256i {
         let first = _mm256_adds_epi16(shorts::<TAME>(first, self.most), self.zero_point);
         let second = _mm256_adds_epi16(shorts::<TAME>(second, self.most), self.zero_point);
         let q = _mm256_max_epi8(_mm256_packs_epi16(first, second), self.low);
         ordered(if TAME { _mm256_min_epi8(q, self.high) } else { q })
     }
+}
+
+/// q of two lines of real numbers that are integers after rounding, for [`Finish::Relu`].
+#[inline]
+#[target_feature(enable = "avx2")]
+fn relu(first: [__m256; 2], second: [__m256; 2]) -> __m256i {
+    let most = _mm256_setzero_ps(); // not looked at
+    let q = _mm256_packus_epi16(shorts::<true>(first, most), shorts::<true>(second, most));
+    ordered(_mm256_xor_si256(q, _mm256_set1_epi8(-128)))
 }
 
 /// Rounded and saturated, in packed order. What is above `most` becomes it, because a conversion does not saturate; TAME
@@ -202,13 +213,16 @@ impl<'a, const B: usize> Block<'a, B> {
         let tame = first.iter().chain(second).all(|scale| scale.abs() < 1.0);
         let finish = match output {
             Output::I8 { requantize, .. } => {
-                let clamp = Clamp::new(requantize);
+                let clamp = Clamp::new(&requantize.grid());
                 match requantize.activation {
                     Activation::Bump { .. } => match Bump::new::<B>(requantize, n) {
                         bump if tame && bump.is_usual() => Finish::Bump(bump),
                         bump => Finish::AnyBump(bump),
                     },
-                    Activation::Clamp if tame && requantize.residual.is_none() => Finish::Plain(clamp),
+                    Activation::Clamp if tame && requantize.residual.is_none() => {
+                        let whole = requantize.low == i8::MIN && requantize.high == i8::MAX;
+                        if whole && requantize.zero_point == -128 { Finish::Relu } else { Finish::Plain(clamp) }
+                    }
                     Activation::Leaky { slope } if tame => Finish::Leaky(clamp, _mm256_set1_ps(slope)),
                     _ => Finish::Other(clamp, *requantize),
                 }
@@ -239,6 +253,7 @@ impl<'a, const B: usize> Block<'a, B> {
     fn bytes(&self, lines: &[Line], row: usize, target: Target<'_, B>) {
         let scale = self.scale;
         match &self.finish {
+            Finish::Relu => target.fill(lines, |_, a, b| relu(scaled(a, scale), scaled(b, scale))),
             Finish::Plain(clamp) => {
                 let clamp = *clamp;
                 target.fill(lines, |_, a, b| clamp.bytes::<true>(scaled(a, scale), scaled(b, scale)));
