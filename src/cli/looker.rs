@@ -14,7 +14,7 @@ use clawdbot_vision::heads::classifier::Ranked;
 use clawdbot_vision::preprocess::{self, Crop, Placement, Preprocessor};
 
 use super::{Failure, isa};
-use crate::pipeline::network::{ClassifierNetwork, Network, open_bundle};
+use crate::pipeline::network::{ClassifierNetwork, Memory, Network, open_bundle};
 use crate::sources::picture::{self, Picture};
 
 /// The largest picture file that is read: more than the largest picture takes without compression.
@@ -24,13 +24,15 @@ const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 struct Entrance {
     preprocessor: Preprocessor,
     input: Vec<i8>,
+    /// The pictures of one command line are taken for those of one camera.
+    memory: Memory,
     clock: SystemClock,
 }
 
 impl Entrance {
-    fn new(preprocessor: Preprocessor) -> Self {
+    fn new(preprocessor: Preprocessor, memory: Memory) -> Self {
         let input = vec![0; preprocessor.input_bytes()];
-        Self { preprocessor, input, clock: SystemClock::new() }
+        Self { preprocessor, input, memory, clock: SystemClock::new() }
     }
 
     /// Brings `crop` of `picture` (all of it without) to the network's size.
@@ -58,7 +60,8 @@ impl Looker {
         let bundle = open_bundle(model).map_err(|error| Failure::from_error(&error))?;
         let network = Network::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
         let preprocessor = network.preprocessor().map_err(|error| Failure::from_error(&error))?;
-        Ok(Self { network, entrance: Entrance::new(preprocessor), detections: Vec::new() })
+        let entrance = Entrance::new(preprocessor, network.memory());
+        Ok(Self { network, entrance, detections: Vec::new() })
     }
 
     /// The model's name.
@@ -86,7 +89,8 @@ impl Looker {
     ) -> Result<(&[Detection], Duration), Failure> {
         let start = self.entrance.clock.monotonic();
         let placement = self.entrance.fill(picture, crop)?;
-        self.network.run(&self.entrance.input, threshold, placement, &mut self.detections);
+        let Entrance { input, memory, .. } = &mut self.entrance;
+        self.network.run(input, memory, threshold, placement, &mut self.detections);
         Ok((&self.detections, self.entrance.clock.monotonic().since(start)))
     }
 
@@ -114,7 +118,8 @@ impl Namer {
         let bundle = open_bundle(Some(model)).map_err(|error| Failure::from_error(&error))?;
         let network = ClassifierNetwork::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
         let preprocessor = network.preprocessor().map_err(|error| Failure::from_error(&error))?;
-        Ok(Self { network, entrance: Entrance::new(preprocessor), ranking: Vec::new() })
+        let entrance = Entrance::new(preprocessor, network.memory());
+        Ok(Self { network, entrance, ranking: Vec::new() })
     }
 
     /// The model's name.
@@ -131,7 +136,8 @@ impl Namer {
     pub(super) fn name_picture(&mut self, picture: &Picture, top: usize) -> Result<(&[Ranked], Duration), Failure> {
         let start = self.entrance.clock.monotonic();
         self.entrance.fill(picture, None)?;
-        self.network.run(&self.entrance.input, top, &mut self.ranking);
+        let Entrance { input, memory, .. } = &mut self.entrance;
+        self.network.run(input, memory, top, &mut self.ranking);
         Ok((&self.ranking, self.entrance.clock.monotonic().since(start)))
     }
 }

@@ -10,7 +10,7 @@ use clawdbot_vision::objects;
 use clawdbot_vision::preprocess::{Picture, PictureError, PreprocessError, Preprocessor};
 
 use super::meter::Meter;
-use super::network::Network;
+use super::network::{Memory, Network};
 use crate::sources::picture::{self, JpegDecoder};
 
 /// A label that the model does not know.
@@ -53,6 +53,8 @@ pub(crate) struct Eye {
     pixels: Vec<u8>,
     preprocessor: Preprocessor,
     input: Vec<i8>,
+    /// Two cameras of one network must not see what the other one saw.
+    memory: Memory,
 }
 
 impl Detector {
@@ -92,9 +94,11 @@ impl Detector {
     /// # Errors
     /// When the network's input is not a picture that we can make.
     pub(crate) fn eye(&self, camera: &str) -> Result<Eye, PreprocessError> {
-        let preprocessor = self.network.lock().unwrap_or_else(PoisonError::into_inner).preprocessor()?;
+        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        let (preprocessor, memory) = (network.preprocessor()?, network.memory());
+        drop(network);
         let input = vec![0; preprocessor.input_bytes()];
-        Ok(Eye { decoder: JpegDecoder::for_frames(camera), pixels: Vec::new(), preprocessor, input })
+        Ok(Eye { decoder: JpegDecoder::for_frames(camera), pixels: Vec::new(), preprocessor, input, memory })
     }
 
     /// Fills `detections` with what the network sees in `frame`, best first. Decoding and preprocessing run on the
@@ -119,7 +123,7 @@ impl Detector {
         let placement = eye.preprocessor.run(&picture, &mut eye.input)?;
         let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
         let start = clock.monotonic();
-        network.run(&eye.input, self.objects.score_kept_min, placement, detections);
+        network.run(&eye.input, &mut eye.memory, self.objects.score_kept_min, placement, detections);
         self.inference.add(clock.monotonic().since(start));
         drop(network);
         detections.retain(|detection| self.wanted.get(usize::from(detection.label)).is_some_and(|&wanted| wanted));

@@ -1,6 +1,9 @@
 //! Networks that are ready to look: a bundle, its executor and its head, as one.
 
 mod body;
+#[cfg(test)]
+#[cfg(feature = "convert")]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use clawdbot_vision::preprocess::{Placement, PreprocessError, Preprocessor};
 
 use crate::bundled;
 use body::Body;
+pub(crate) use body::Memory;
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
@@ -86,13 +90,26 @@ impl Network {
         self.body.preprocessor()
     }
 
-    /// Fills `detections` with what is in the preprocessed picture `input` and scores at least `threshold`, best first. A network
-    /// that remembers takes it for the next picture of one camera. Allocates nothing in the steady state.
+    /// Room for what it remembers of one camera.
+    pub(crate) fn memory(&self) -> Memory {
+        self.body.memory()
+    }
+
+    /// Fills `detections` with what is in the preprocessed picture `input` and scores at least `threshold`, best first; it is the next
+    /// picture of the camera that `memory` belongs to. Allocates nothing in the steady state.
     ///
     /// # Panics
-    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes here.
-    pub(crate) fn run(&mut self, input: &[i8], threshold: f32, placement: Placement, detections: &mut Vec<Detection>) {
-        self.body.run(input);
+    /// When `input` has not the length that [`clawdbot_vision::preprocess::Preprocessor`] makes here, or `memory` is another
+    /// network's.
+    pub(crate) fn run(
+        &mut self,
+        input: &[i8],
+        memory: &mut Memory,
+        threshold: f32,
+        placement: Placement,
+        detections: &mut Vec<Detection>,
+    ) {
+        self.body.run(input, memory);
         let body = &self.body;
         self.head.detect(|index| body.output(index), threshold, placement, detections);
     }
@@ -143,12 +160,17 @@ impl ClassifierNetwork {
         self.body.preprocessor()
     }
 
+    /// As [`Network::memory`].
+    pub(crate) fn memory(&self) -> Memory {
+        self.body.memory()
+    }
+
     /// Fills `ranking` with the `top` best labels of the preprocessed picture `input`, best first.
     ///
     /// # Panics
     /// As [`Network::run`].
-    pub(crate) fn run(&mut self, input: &[i8], top: usize, ranking: &mut Vec<Ranked>) {
-        self.body.run(input);
+    pub(crate) fn run(&mut self, input: &[i8], memory: &mut Memory, top: usize, ranking: &mut Vec<Ranked>) {
+        self.body.run(input, memory);
         let body = &self.body;
         self.head.rank(|index| body.output(index), top, ranking);
     }

@@ -1,5 +1,5 @@
-//! What detectors and classifiers have in common: a picture goes in, numbers come out, and what the network remembers is handed
-//! on from one picture to the next.
+//! What detectors and classifiers have in common: a picture goes in, numbers come out, and what the network remembers of a camera
+//! is handed on from one of its pictures to the next.
 
 use std::sync::Arc;
 
@@ -22,11 +22,24 @@ pub(super) struct Body {
     states: Vec<State>,
 }
 
-/// Something that the network remembers; 0 at first.
+/// Something that the network remembers.
 struct State {
     input: usize,
     output: usize,
-    elements: Vec<f32>,
+    length: usize,
+}
+
+/// What a network remembers of the pictures of one camera; 0 at first, and nothing for most networks.
+#[derive(Debug)]
+pub(crate) struct Memory(Vec<Vec<f32>>);
+
+#[cfg(test)]
+impl Memory {
+    /// As if a picture had left `number` everywhere.
+    pub(super) fn filled(mut self, number: f32) -> Self {
+        self.0.iter_mut().flatten().for_each(|element| *element = number);
+        self
+    }
 }
 
 impl Body {
@@ -46,8 +59,8 @@ impl Body {
             let place = program.inputs.iter().position(|id| program.values[id.0].name == state.input);
             let output = executor.output_index(&state.output);
             let Some((place, output)) = place.zip(output) else { return Err(no_picture()) };
-            let elements = executor.input_f32_mut(place).map(|room| vec![0.0; room.len()]).ok_or_else(no_picture)?;
-            states.push(State { input: place, output, elements });
+            let length = executor.input_f32_mut(place).map(|room| room.len()).ok_or_else(no_picture)?;
+            states.push(State { input: place, output, length });
         }
         Ok(Self { labels: vision.labels.clone(), input, isa, executor, states, origin })
     }
@@ -56,20 +69,22 @@ impl Body {
         Preprocessor::new(&self.input, self.isa)
     }
 
-    pub(super) fn run(&mut self, input: &[i8]) {
+    pub(super) fn memory(&self) -> Memory {
+        Memory(self.states.iter().map(|state| vec![0.0; state.length]).collect())
+    }
+
+    pub(super) fn run(&mut self, input: &[i8], memory: &mut Memory) {
         let Self { executor, states, .. } = self;
         executor.input_i8_mut(0).expect("checked when the network was made").copy_from_slice(input);
         // The executor may use an input's memory for something else once it has been read.
-        for state in &*states {
-            executor
-                .input_f32_mut(state.input)
-                .expect("checked when the network was made")
-                .copy_from_slice(&state.elements);
+        for (state, elements) in states.iter().zip(&memory.0) {
+            let room = executor.input_f32_mut(state.input).expect("checked when the network was made");
+            room.copy_from_slice(elements);
         }
         executor.run();
-        for state in states {
+        for (state, elements) in states.iter().zip(&mut memory.0) {
             let next = executor.output(state.output).and_then(|view| view.as_f32()).expect("checked by the bundle");
-            state.elements.copy_from_slice(next);
+            elements.copy_from_slice(next);
         }
     }
 

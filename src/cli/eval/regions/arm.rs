@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use super::scenes::Film;
 use super::tally::{Seen, Tally};
 use crate::cli::{Failure, isa};
-use crate::pipeline::network::{Network, open_bundle};
+use crate::pipeline::network::{Memory, Network, open_bundle};
 
 /// Frames are so far apart: 15 a second.
 const INTERVAL: Duration = Duration::from_micros(66_667);
@@ -51,6 +51,7 @@ pub(super) struct Watch {
     preprocessor: Preprocessor,
     picture: PictureInput,
     input: Vec<i8>,
+    memory: Memory,
     detections: Vec<Detection>,
 }
 
@@ -62,7 +63,8 @@ impl Watch {
         let network = Network::new(&bundle, isa()?, workers).map_err(|error| Failure::from_error(&error))?;
         let preprocessor = network.preprocessor().map_err(|error| Failure::from_error(&error))?;
         let input = vec![0; preprocessor.input_bytes()];
-        Ok(Self { network, preprocessor, picture, input, detections: Vec::new() })
+        let memory = network.memory();
+        Ok(Self { network, preprocessor, picture, input, memory, detections: Vec::new() })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -81,7 +83,7 @@ impl Watch {
     fn look(&mut self, picture: &Picture<'_>, crop: Crop) -> Result<&[Detection], Failure> {
         let placement =
             self.preprocessor.run_crop(picture, crop, &mut self.input).map_err(|error| Failure::from_error(&error))?;
-        self.network.run(&self.input, SCORE_MIN, placement, &mut self.detections);
+        self.network.run(&self.input, &mut self.memory, SCORE_MIN, placement, &mut self.detections);
         Ok(&self.detections)
     }
 
