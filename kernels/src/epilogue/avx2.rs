@@ -317,17 +317,20 @@ impl<'a, const B: usize> Block<'a, B> {
     #[target_feature(enable = "avx2")]
     fn floats(&self, [low, high]: [f32; 2], lines: &[Line], data: &mut [f32], stride: usize, rows: usize) {
         let (low, high) = (_mm256_set1_ps(low), _mm256_set1_ps(high));
-        let mut results = [[0.0; 8]; 2 * WAITING];
-        for (line, results) in lines.iter().zip(results.as_chunks_mut::<2>().0) {
+        let bounded = |value: __m256| _mm256_min_ps(_mm256_max_ps(value, low), high);
+        let mut results = [0.0; 16];
+        for (index, line) in lines.iter().enumerate() {
             let [first, second] = scaled(line, self.scale);
-            store_f32x8(&mut results[0], _mm256_min_ps(_mm256_max_ps(first, low), high));
-            store_f32x8(&mut results[1], _mm256_min_ps(_mm256_max_ps(second, low), high));
-        }
-        for (row, results) in results.as_flattened().chunks_exact(8 * B).enumerate().take(rows) {
-            let target = &mut data[row * stride..][..self.count];
-            match target.first_chunk_mut::<16>() {
-                Some(whole) if B == 2 => *whole = *results.first_chunk().expect("16 of them"),
-                _ => target.iter_mut().zip(results).for_each(|(target, result)| *target = *result),
+            let row = &mut data[index * 2 / B * stride..];
+            let whole = if B == 2 && self.count == 16 { row.first_chunk_mut() } else { None };
+            let [left, right] = halves(whole.unwrap_or(&mut results));
+            store_f32x8(left, bounded(first));
+            store_f32x8(right, bounded(second));
+            if B == 1 || self.count < 16 {
+                for (row, results) in results.chunks_exact(8 * B).enumerate().take(rows - index * 2 / B) {
+                    let target = &mut data[(index * 2 / B + row) * stride..][..self.count];
+                    target.iter_mut().zip(results).for_each(|(target, result)| *target = *result);
+                }
             }
         }
     }
@@ -367,6 +370,13 @@ fn scaled(line: &Line, scale: [__m256; 2]) -> [__m256; 2] {
         _mm256_mul_ps(_mm256_cvtepi32_ps(load_i32x8(first)), scale[0]),
         _mm256_mul_ps(_mm256_cvtepi32_ps(load_i32x8(second)), scale[1]),
     ]
+}
+
+/// The two eights of sixteen.
+#[inline]
+fn halves<T>(sixteen: &mut [T; 16]) -> [&mut [T; 8]; 2] {
+    let (first, second) = sixteen.as_chunks_mut::<8>().0.split_at_mut(1);
+    [&mut first[0], &mut second[0]]
 }
 
 #[inline]
