@@ -69,6 +69,8 @@ macro_rules! dense {
                 form::RESIDUAL => full::<{ form::RESIDUAL }, ONE>(source, panel, block, run, output),
                 form::LEAKY => full::<{ form::LEAKY }, ONE>(source, panel, block, run, output),
                 form::BUMP => full::<{ form::BUMP }, ONE>(source, panel, block, run, output),
+                form::BUMP_6 => full::<{ form::BUMP_6 }, ONE>(source, panel, block, run, output),
+                form::BUMP_7 => full::<{ form::BUMP_7 }, ONE>(source, panel, block, run, output),
                 _ => other::<ONE>(source, panel, block, run, output),
             }
             after

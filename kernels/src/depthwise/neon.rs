@@ -118,6 +118,12 @@ fn lines<const K: usize, const W: usize, const S: usize>(mut task: Task<'_>) {
                     }
                     form::LEAKY => line::<{ form::LEAKY }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
                     form::BUMP => line::<{ form::BUMP }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task),
+                    form::BUMP_6 => {
+                        line::<{ form::BUMP_6 }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task)
+                    }
+                    form::BUMP_7 => {
+                        line::<{ form::BUMP_7 }, K, W, S>(lines, &weights, &pixels, &part, pixel, &mut task)
+                    }
                     _ => line_other::<K, S>(lines, &weights, &pixels, &part, pixel, &mut task),
                 }
             }
@@ -214,14 +220,21 @@ fn line_sums<const K: usize, const W: usize>(
     weights: &[[int8x16_t; K]; K],
     bias: Sums,
 ) -> Sums {
-    let cell = |tap: usize| &cells[tap / K][tap % K + dx];
+    // Loops of constant length over constant places, which the compiler unrolls.
     let mut sums = bias;
-    for tap in (0..K * K - 1).step_by(2) {
-        let next = tap + 1;
-        let pair = [load_i8x16(cell(tap)), load_i8x16(cell(next))];
-        sums = add_two(sums, pair, [weights[tap / K][tap % K], weights[next / K][next % K]]);
+    for row in 0..K / 2 {
+        let (near, far) = (2 * row, 2 * row + 1);
+        for x in 0..K {
+            let pair = [load_i8x16(&cells[near][x + dx]), load_i8x16(&cells[far][x + dx])];
+            sums = add_two(sums, pair, [weights[near][x], weights[far][x]]);
+        }
     }
-    add_one(sums, load_i8x16(cell(K * K - 1)), weights[K - 1][K - 1])
+    let (cells, weights) = (cells[K - 1], &weights[K - 1]);
+    for x in 0..K / 2 {
+        let pair = [load_i8x16(&cells[2 * x + dx]), load_i8x16(&cells[2 * x + 1 + dx])];
+        sums = add_two(sums, pair, [weights[2 * x], weights[2 * x + 1]]);
+    }
+    add_one(sums, load_i8x16(&cells[K - 1 + dx]), weights[K - 1])
 }
 
 /// Any window at any place, cell by cell, of the channels from `from` on.

@@ -113,6 +113,8 @@ macro_rules! slide {
                 }
                 $crate::epilogue::form::LEAKY => row::<{ $crate::epilogue::form::LEAKY }, S>(block, y, pixel, task),
                 $crate::epilogue::form::BUMP => row::<{ $crate::epilogue::form::BUMP }, S>(block, y, pixel, task),
+                $crate::epilogue::form::BUMP_6 => row::<{ $crate::epilogue::form::BUMP_6 }, S>(block, y, pixel, task),
+                $crate::epilogue::form::BUMP_7 => row::<{ $crate::epilogue::form::BUMP_7 }, S>(block, y, pixel, task),
                 _ => row::<{ $crate::epilogue::form::OTHER }, S>(block, y, pixel, task),
             }
         }

@@ -109,6 +109,10 @@ pub(crate) mod form {
     pub(crate) const LEAKY: u8 = 4;
     /// [`super::Activation::Bump`].
     pub(crate) const BUMP: u8 = 5;
+    /// The same with an index shift of 6, which the converter likes: shifts that are known narrow at the same time.
+    pub(crate) const BUMP_6: u8 = 7;
+    /// The same of 7.
+    pub(crate) const BUMP_7: u8 = 8;
     /// All else: tables, floats, other activations with bounds, fewer channels than a block has.
     pub(crate) const OTHER: u8 = 6;
 }
@@ -179,6 +183,8 @@ impl<'a> Requantize<'a> {
             (Activation::Clamp, None) => form::CLAMP,
             (Activation::Clamp, Some(_)) => form::RESIDUAL,
             (Activation::Leaky { .. }, _) if whole => form::LEAKY,
+            (Activation::Bump { index_shift: 6, .. }, _) if whole => form::BUMP_6,
+            (Activation::Bump { index_shift: 7, .. }, _) if whole => form::BUMP_7,
             (Activation::Bump { .. }, _) if whole => form::BUMP,
             _ => form::OTHER,
         }

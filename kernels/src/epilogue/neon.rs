@@ -7,9 +7,9 @@ use std::arch::aarch64::{
     vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vdupq_n_u8, veorq_u8, vget_low_s8, vget_low_s16, vget_low_u8,
     vmaxq_f32, vmaxq_s8, vmaxq_s16, vminq_f32, vminq_s8, vmovl_high_s16, vmovl_s16, vmulq_f32, vqaddq_s16,
     vqmovn_high_s16, vqmovn_high_s32, vqmovn_high_u16, vqmovn_s16, vqmovn_s32, vqmovn_u16, vqmovun_high_s16,
-    vqmovun_s16, vqrdmulhq_s16, vqshlq_s16, vqtbl4q_u8, vreinterpretq_s8_s16, vreinterpretq_s8_u8,
-    vreinterpretq_s16_u16, vreinterpretq_u16_s16, vrshlq_u16, vsubl_high_s8, vsubl_s8, vsubw_high_u8, vsubw_u8,
-    vuzp2q_s8,
+    vqmovun_s16, vqrdmulhq_s16, vqrshrn_high_n_u16, vqrshrn_n_u16, vqshlq_s16, vqtbl4q_u8, vreinterpretq_s8_s16,
+    vreinterpretq_s8_u8, vreinterpretq_s16_u16, vreinterpretq_u16_s16, vrshlq_u16, vsubl_high_s8, vsubl_s8,
+    vsubw_high_u8, vsubw_u8, vuzp2q_s8,
 };
 
 use std::ops::Range;
@@ -180,7 +180,7 @@ impl<'a> Law<'a> {
             vmulq_f32(vcvtq_f32_s32(sums[3]), scale[3]),
         ];
         match FORM {
-            form::BUMP => return self.bump(rounded(values), channels.gain),
+            form::BUMP | form::BUMP_6 | form::BUMP_7 => return self.bump::<FORM>(rounded(values), channels.gain),
             form::RELU => return Quantizer::relu(values),
             form::PLAIN => return self.quantizer.whole(values),
             form::RESIDUAL => {
@@ -203,11 +203,18 @@ impl<'a> Law<'a> {
     /// [`Activation::Bump`].
     #[inline]
     #[target_feature(enable = "neon")]
-    fn bump(&self, p: [int16x8_t; 2], gain: [int16x8_t; 2]) -> int8x16_t {
+    fn bump<const FORM: u8>(&self, p: [int16x8_t; 2], gain: [int16x8_t; 2]) -> int8x16_t {
         let zero = vdupq_n_s16(0);
-        let near = vrshlq_u16(vreinterpretq_u16_s16(vabsq_s16(p[0])), self.index_shift);
-        let far = vrshlq_u16(vreinterpretq_u16_s16(vabsq_s16(p[1])), self.index_shift);
-        let bump = vqtbl4q_u8(self.bump, vqmovn_high_u16(vqmovn_u16(near), far));
+        let [near, far] = [vreinterpretq_u16_s16(vabsq_s16(p[0])), vreinterpretq_u16_s16(vabsq_s16(p[1]))];
+        let index = match FORM {
+            form::BUMP_6 => vqrshrn_high_n_u16::<6>(vqrshrn_n_u16::<6>(near), far),
+            form::BUMP_7 => vqrshrn_high_n_u16::<7>(vqrshrn_n_u16::<7>(near), far),
+            _ => {
+                let [near, far] = [vrshlq_u16(near, self.index_shift), vrshlq_u16(far, self.index_shift)];
+                vqmovn_high_u16(vqmovn_u16(near), far)
+            }
+        };
+        let bump = vqtbl4q_u8(self.bump, index);
         let a = vsubw_u8(vreinterpretq_u16_s16(vmaxq_s16(p[0], zero)), vget_low_u8(bump));
         let b = vsubw_high_u8(vreinterpretq_u16_s16(vmaxq_s16(p[1], zero)), bump);
         let a = vqaddq_s16(vqrdmulhq_s16(vreinterpretq_s16_u16(a), gain[0]), self.offset);

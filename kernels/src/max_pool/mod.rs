@@ -12,10 +12,12 @@ use std::ops::Range;
 
 use crate::epilogue::check_rows;
 use crate::geometry::Geometry;
-use crate::isa::{Isa, Operator, Variant, choose, on_x86};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// A pool over elements of one type.
@@ -55,6 +57,7 @@ impl Operator for MaxPool {
 /// From the plainest to the best. The compiler makes vectors of the reference's inner loop over channels.
 pub const VARIANTS: &[Variant<MaxPool>] = &[
     Variant { name: "max_pool_i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "max_pool_i8f32_16_neon", isa: Isa::Neon, tile: &[16], body: on_arm!(neon::run) },
     Variant { name: "max_pool_i8f32_32_avx2", isa: Isa::Avx2, tile: &[32], body: on_x86!(avx2::run) },
 ];
 

@@ -54,6 +54,8 @@ impl<'a> Wide<'a> {
                     form::RESIDUAL => full::<{ form::RESIDUAL }>(tiles, pixels, places),
                     form::LEAKY => full::<{ form::LEAKY }>(tiles, pixels, places),
                     form::BUMP => full::<{ form::BUMP }>(tiles, pixels, places),
+                    form::BUMP_6 => full::<{ form::BUMP_6 }>(tiles, pixels, places),
+                    form::BUMP_7 => full::<{ form::BUMP_7 }>(tiles, pixels, places),
                     _ => full::<{ form::OTHER }>(tiles, pixels, places),
                 }
             }
