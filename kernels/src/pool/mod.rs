@@ -2,7 +2,7 @@
 //!
 //! INT8: `acc[c] = sum over pixels of (input[p][c] - input_zero_point)` in i32 (at most 2^23 pixels), then the law of
 //! [`crate::epilogue`] with one scale: input scale / (output scale x pixels). F32: `mean[c] = sum * (1 / pixels)`, the
-//! pixels added in order, so bit-equal everywhere. Both are a thousandth of a network, so `scalar` is all there is.
+//! pixels added in order, so bit-equal everywhere.
 //!
 //! | argument | shape | layout |
 //! |---|---|---|
@@ -10,8 +10,10 @@
 //! | output | `[channels]` | dense |
 
 use crate::epilogue::Grid;
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm};
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// The numbers of an INT8 mean.
@@ -65,8 +67,10 @@ impl Operator for GlobalAverage {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<GlobalAverage>] =
-    &[Variant { name: "pool_i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<GlobalAverage>] = &[
+    Variant { name: "pool_i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "pool_i8f32_16_neon", isa: Isa::Neon, tile: &[16], body: on_arm!(neon::run) },
+];
 
 /// Runs `task`; see the module.
 ///

@@ -47,7 +47,7 @@ pub(crate) fn add(tally: &mut Tally) {
 
 pub(crate) fn pool(tally: &mut Tally) {
     tally.walk(pool::VARIANTS, |variant| {
-        for (pixels, channels) in [(1, 1), (1, 16), (4, 7), (49, 32), (100, 16)] {
+        for (pixels, channels) in [(1, 1), (1, 16), (4, 7), (49, 32), (100, 16), (600, 48)] {
             for edge in Edge::BOTH {
                 let mut source = Source::new(pixels as u64);
                 let input = source.activations(pixels * channels);
@@ -57,6 +57,9 @@ pub(crate) fn pool(tally: &mut Tally) {
                 let pool = Pool { scale, input_zero_point: 5, zero_point: 5, low: -128, high: 127 };
                 let mut means = Guarded::new(&vec![0_i8; channels], edge);
                 variant.run(pool::Task::I8 { input: &input, pool, output: &mut means });
+                let mut expected = vec![0_i8; channels];
+                pool::VARIANTS[0].run(pool::Task::I8 { input: &input, pool, output: &mut expected });
+                assert_eq!(means.to_vec(), expected, "{}: {pixels} pixels of {channels}", variant.name);
                 let mut real = Guarded::new(&vec![0.0_f32; channels], edge);
                 variant.run(pool::Task::F32 { input: &floats, output: &mut real });
                 for channel in 0..channels {
