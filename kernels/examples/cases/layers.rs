@@ -1,6 +1,6 @@
 //! One layer on made-up numbers.
 
-use clawdbot_kernels::add::{Add, add};
+use clawdbot_kernels::add::{self, Add, add};
 use clawdbot_kernels::conv::{conv, pack};
 use clawdbot_kernels::depthwise::{self, Depthwise, depthwise};
 use clawdbot_kernels::epilogue::{Activation, Output, Requantize, Residual};
@@ -110,7 +110,21 @@ impl Layer {
                 high: i8::MAX,
                 table: None,
             };
-            return Box::new(move || add(isa, &input, &input, &numbers, &mut data));
+            let width = data.len();
+            return Box::new(move || {
+                let task = add::Task {
+                    rows: 1,
+                    width,
+                    a: &input,
+                    a_stride: width,
+                    b: &input,
+                    b_stride: width,
+                    add: &numbers,
+                    output: &mut data,
+                    output_stride: width,
+                };
+                add(isa, task);
+            });
         }
         let taps = geometry.taps();
         let around = Around::new(self.form, self.n.next_multiple_of(16), pixels * stride);

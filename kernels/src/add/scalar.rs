@@ -12,7 +12,13 @@ impl Add<'_> {
 }
 
 pub(super) fn run(task: Task<'_>) {
-    for ((output, &a), &b) in task.output.iter_mut().zip(task.a).zip(task.b) {
-        *output = task.add.value(a, b);
+    let add = task.add;
+    task.for_each(|a, b, output| sums(a, b, add, output));
+}
+
+/// The sums of a row.
+pub(super) fn sums(a: &[i8], b: &[i8], add: &Add<'_>, output: &mut [i8]) {
+    for ((output, &a), &b) in output.iter_mut().zip(a).zip(b) {
+        *output = add.value(a, b);
     }
 }

@@ -34,9 +34,17 @@ pub(crate) fn add(tally: &mut Tally) {
                     high: if case % 3 == 0 { 127 } else { 99 },
                     table: (case % 4 == 0).then_some(&table),
                 };
+                // One row, or rows that begin further apart than they are long, the last with nothing behind it.
+                let strides =
+                    if a.len() > 40 && case % 5 > 0 { [37, 37 + case % 2, 37 + case % 3] } else { [a.len(); 3] };
+                let [width, rows] = if strides[0] == a.len() { [a.len(), 1] } else { [33, (a.len() - 34) / 39 + 1] };
                 let run = |variant: &Variant<add::AddI8>| {
-                    let mut output = Guarded::new(&vec![0; a.len()], edge);
-                    variant.run(add::Task { a: &a, b: &b, add: &add, output: &mut output });
+                    let mut output = Guarded::new(&vec![0; (rows - 1) * strides[2] + width], edge);
+                    let [a_stride, b_stride, output_stride] = strides;
+                    let (a, b, add, output_bytes) = (&*a, &*b, &add, &mut *output);
+                    let task =
+                        add::Task { rows, width, a, a_stride, b, b_stride, add, output: output_bytes, output_stride };
+                    variant.run(task);
                     output.to_vec()
                 };
                 assert_eq!(run(variant), run(&add::VARIANTS[0]), "{}: {add:?}, {} pairs", variant.name, a.len());

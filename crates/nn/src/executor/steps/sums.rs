@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use clawdbot_kernels::activate::{Function, activate};
-use clawdbot_kernels::add::{Add, add};
+use clawdbot_kernels::add::{self, Add};
 use clawdbot_kernels::multiply::{Multiply, Task, multiply};
 
 use super::epilogue::Epilogue;
@@ -21,9 +21,8 @@ pub(super) struct AddI8 {
     scales: [f32; 2],
     zero_points: [i32; 2],
     epilogue: Epilogue,
-    channels: usize,
-    /// All three lie alike and none within a wider row: one call does a whole band.
-    alike: bool,
+    /// Channels, with those that pad them where all three have them.
+    width: usize,
     rows: Rows,
 }
 
@@ -39,8 +38,7 @@ impl AddI8 {
             scales: [a.scale.first()? / scale, b.scale.first()? / scale],
             zero_points: [a.zero_point, b.zero_point],
             epilogue: Epilogue::new(preparation, epilogue)?,
-            channels: output.channels(),
-            alike,
+            width: if alike { stride } else { output.channels() },
             rows: preparation.pixels(CHEAP),
         })
     }
@@ -54,16 +52,18 @@ impl Run for AddI8 {
         let (scales, zero_points, table) = (self.scales, self.zero_points, self.epilogue.table());
         let numbers = Add { scales, zero_points, zero_point, low, high, table };
         in_bands(context.workers, self.rows, bytemuck::cast_slice_mut(output), |band, output| {
-            if self.alike {
-                let part = band.start * a.stride..band.start * a.stride + output.len();
-                add(context.isa, &a_data[part.clone()], &b_data[part], &numbers, output);
-                return;
-            }
-            for (pixel, output) in band.zip(output.chunks_mut(self.rows.elements)) {
-                let [a, b] = [&a_data[pixel * a.stride..], &b_data[pixel * b.stride..]];
-                let (a, b) = (&a[..self.channels], &b[..self.channels]);
-                add(context.isa, a, b, &numbers, &mut output[..self.channels]);
-            }
+            let task = add::Task {
+                rows: band.len(),
+                width: self.width,
+                a: &a_data[band.start * a.stride..],
+                a_stride: a.stride,
+                b: &b_data[band.start * b.stride..],
+                b_stride: b.stride,
+                add: &numbers,
+                output,
+                output_stride: self.rows.elements,
+            };
+            add::add(context.isa, task);
         });
     }
 }
