@@ -31,7 +31,8 @@ fn integers(input: &[i8], pool: &Pool, output: &mut [i8]) {
     let channels = output.len();
     let pixels = input.len() / channels;
     let quantizer = Quantizer::new(&pool.grid());
-    let (zeros, scale) = (vdupq_n_s32(pool.input_zero_point * pixels as i32), vdupq_n_f32(pool.scale));
+    let count = i32::try_from(pixels).expect("at most 2^23 pixels");
+    let (zeros, scale) = (vdupq_n_s32(pool.input_zero_point * count), vdupq_n_f32(pool.scale));
     for (block, target) in output.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
         let mut sums = [vdupq_n_s32(0); 4];
         for first in (0..pixels).step_by(PIXELS) {
