@@ -19,10 +19,12 @@
 //!    floor that finds what came in unnoticed and what stands still.
 //! 2. The most urgent item, at the level at which one look serves most urgency: as many other items as fit into the same
 //!    rectangle, the most urgent first, come along. An item is served when it lies wholly in a look of a fitting level.
-//! 3. When there are no more items and [`Options::scan`] is set: that part of the picture, of those that tile it at the closest
-//!    level, which was longest unseen. It finds what is small and does not move.
+//! 3. With [`Options::scan`]: that part of the picture, of those that tile it at the closest level, which was longest unseen.
+//!    It finds what is small and does not move. It comes before an item where something moves when it was unseen for eight
+//!    times as long as the item has waited, before one that is merely expected at four times, and when no items are left.
 //!
-//! So nobody starves: the item that waits longest is served first, after at most [`NEWS_MAX`] runs and one for each other item.
+//! So nobody starves: the item that waits longest is served first, after at most [`NEWS_MAX`] runs, one for each other item, and
+//! one for each part: a part that was seen while the item waits cannot become so much older than it.
 //! In integers, without chance: the same calls give the same looks. All memory is taken by [`Regions::new`].
 
 use clawdbot_flow::detection::BoundingBox;
@@ -78,7 +80,16 @@ struct Item {
     levels: [usize; 2],
     /// Pictures since somebody did.
     waited: u32,
+    /// Whether something moves there; otherwise it is expected there.
+    moving: bool,
     served: bool,
+}
+
+impl Item {
+    /// By how much a part of the picture must be unseen for longer than the item has waited to come before it.
+    const fn patience(&self) -> u32 {
+        if self.moving { 8 } else { 4 }
+    }
 }
 
 /// Shares out the looks at one camera's pictures.
@@ -131,7 +142,7 @@ impl Regions {
             self.look(self.levels.whole(), self.levels.count() - 1);
         }
         while self.looks.len() < runs {
-            let Some((crop, level)) = self.most_urgent().or_else(|| self.longest_unseen()) else { break };
+            let Some((crop, level)) = self.next_look() else { break };
             self.look(crop, level);
         }
         &self.looks
@@ -157,15 +168,15 @@ impl Regions {
         std::mem::swap(&mut self.items, &mut self.before);
         self.items.clear();
         let picture = self.levels.picture();
-        let moving = scene.patches.iter().map(|patch| Rectangle::of_crop(&patch.place));
-        let known = known.into_iter().map(|place| Rectangle::of_box(&place, picture));
-        for place in moving.chain(known).filter(|place| !place.is_empty()).take(ITEMS_MAX) {
+        let moving = scene.patches.iter().map(|patch| (true, Rectangle::of_crop(&patch.place)));
+        let known = known.into_iter().map(|place| (false, Rectangle::of_box(&place, picture)));
+        for (moving, place) in moving.chain(known).filter(|(_, place)| !place.is_empty()).take(ITEMS_MAX) {
             let widest = self.levels.widest(&place);
             let place = place.with_margin(picture);
             let closest = self.levels.closest(&place);
             let levels = [closest, widest.max(closest)];
             let waited = self.waited(&place).unwrap_or_else(|| self.ages.at(levels[1], place.centre()).min(NEWS_MAX));
-            self.items.push(Item { place, levels, waited, served: false });
+            self.items.push(Item { place, levels, waited, moving, served: false });
         }
         // Insertion keeps the order of equals without the memory that a stable sort takes.
         for index in 1..self.items.len() {
@@ -183,17 +194,29 @@ impl Regions {
         Some(if same.served { 1 } else { same.waited.saturating_add(1) })
     }
 
-    /// The look that serves the most urgent item, and as much as possible beside it.
-    fn most_urgent(&self) -> Option<(Crop, usize)> {
-        let item = self.items.iter().find(|item| !item.served)?;
-        let mut best: Option<(u32, Crop, usize)> = None;
-        for level in item.levels[0]..=item.levels[1] {
-            let (urgency, crop) = self.gather(item, level);
-            if best.is_none_or(|(most, ..)| urgency > most) {
-                best = Some((urgency, crop, level));
+    /// The next look: at the most urgent item, or, when that has waited for a small part of the time only, at what was not
+    /// seen for longest.
+    fn next_look(&self) -> Option<(Crop, usize)> {
+        let item = self.items.iter().find(|item| !item.served);
+        let unseen = if self.options.scan { self.longest_unseen() } else { None };
+        match (item, unseen) {
+            (Some(item), Some((age, part))) if age >= item.patience() * item.waited.max(1) => Some((part, 0)),
+            (Some(item), _) => Some(self.serve(item)),
+            (None, unseen) => unseen.map(|(_, part)| (part, 0)),
+        }
+    }
+
+    /// The look that serves `item`, and as much as possible beside it.
+    fn serve(&self, item: &Item) -> (Crop, usize) {
+        let (mut most, mut crop) = self.gather(item, item.levels[0]);
+        let mut level = item.levels[0];
+        for wider in item.levels[0] + 1..=item.levels[1] {
+            let (urgency, other) = self.gather(item, wider);
+            if urgency > most {
+                (most, crop, level) = (urgency, other, wider);
             }
         }
-        best.map(|(_, crop, level)| (crop, level))
+        (crop, level)
     }
 
     /// A look of `level` at `item` and others that fit beside it, and how urgent they are together.
@@ -212,19 +235,16 @@ impl Regions {
         (urgency, self.levels.around(&union, level))
     }
 
-    /// The part of the picture that nobody has seen closely for longest; `None` without scan.
-    fn longest_unseen(&self) -> Option<(Crop, usize)> {
-        if !self.options.scan {
-            return None;
-        }
+    /// The part of the picture that nobody has seen closely for longest, and for how long; `None` when all were seen now.
+    fn longest_unseen(&self) -> Option<(u32, Crop)> {
         let mut best: Option<(u32, Crop)> = None;
         for part in &self.tiling {
             let age = self.ages.at(0, Rectangle::of_crop(part).centre());
-            if age > 0 && best.is_none_or(|(most, _)| age > most) {
+            if age > best.map_or(0, |(most, _)| most) {
                 best = Some((age, *part));
             }
         }
-        best.map(|(_, part)| (part, 0))
+        best
     }
 
     fn look(&mut self, crop: Crop, level: usize) {

@@ -144,6 +144,20 @@ fn the_scan_sees_every_pixel_and_takes_what_was_longest_unseen() {
 }
 
 #[test]
+fn what_is_known_does_not_keep_the_scan_away_nor_the_scan_it() {
+    let mut regions = regions(Options { whole_every: 1000, scan: true });
+    let expected = [0.1_f32, 0.4, 0.8].map(|left| BoundingBox { left, top: 0.5, right: left + 0.01, bottom: 0.52 });
+    plan(&mut regions, &[], 1);
+    let (mut known, mut elsewhere) = (0, 0);
+    for _ in 0..300 {
+        regions.plan(&moving(&[]), expected, 1);
+        let sees = expected.iter().any(|place| regions.saw(place));
+        (known, elsewhere) = (known + u32::from(sees), elsewhere + u32::from(!sees));
+    }
+    assert!(known > 75 && elsewhere > 75, "{known} looks at what is known, {elsewhere} elsewhere");
+}
+
+#[test]
 fn a_budget_of_nothing_is_no_look() {
     let mut regions = regions(Options::default());
     assert_eq!(plan(&mut regions, &[patch(5, 5, 9, 9)], 0), []);
@@ -218,7 +232,8 @@ proptest! {
         let mut regions = regions(Options { whole_every, scan });
         let mut waiting = vec![0_u32; patches.len()];
         // Every whole_every-th run is taken by the whole picture.
-        let turns = u32::try_from(patches.len()).unwrap() + 1;
+        // And the scan takes one for each of its 15 parts.
+        let turns = u32::try_from(patches.len()).unwrap() + 1 + if scan { 15 } else { 0 };
         let bound = turns + turns.div_ceil(whole_every - 1) + 1;
         for number in 0..6 * bound {
             regions.plan(&moving(&patches), [], 1);
