@@ -130,7 +130,7 @@ fn looking_at_regions_costs_no_allocation() {
     let mut preprocessor = Preprocessor::new(&input, Isa::detect()).unwrap();
     let mut network_input = vec![0; preprocessor.input_bytes()];
     let mut motion = Motion::new(width, height).unwrap();
-    let mut regions = Regions::new(width, height, &input, regions::Options::default());
+    let mut regions = Regions::new(width, height, &input, regions::Options { whole_every: 4, scan: true });
     let mut joiner = Joiner::new(width, height, 0.5);
     let mut objects = Objects::new(Options::default());
     let (mut known, mut changes) = (Vec::with_capacity(300), Vec::with_capacity(300));

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let input =
         PictureInput { width: 416, height: 416, color: ColorOrder::Bgr, resize: Resize::Letterbox { fill: 114 } };
     let mut motion = Motion::new(width, height)?;
-    let mut regions = Regions::new(width, height, &input, Options::default());
+    let mut regions = Regions::new(width, height, &input, Options { whole_every: 4, scan: true });
     let (mut patches, mut looks) = (0, 0);
     for run in 0..runs {
         for square in 0..squares {

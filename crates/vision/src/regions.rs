@@ -62,13 +62,14 @@ const WHOLE_EVERY_IN_STORM: u32 = 2;
 pub struct Options {
     /// Pictures from one look at the whole to the next, at least 1; 1 leaves single runs for nothing else.
     pub whole_every: u32,
-    /// Whether runs that nothing asks for go through the picture part by part; otherwise they are saved.
+    /// Whether the picture is gone through part by part, beside what asks for looks; otherwise runs that nothing asks for are
+    /// saved. It finds a little more of what stands still, and more that is not there (docs/reference/regions.md).
     pub scan: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { whole_every: 4, scan: true }
+        Self { whole_every: 4, scan: false }
     }
 }
 
