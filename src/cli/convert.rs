@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Means, Provenance, Request, Target};
+use clawdbot_convert::draft::{Conversion, ConvertError, Draft, Provenance, Request, Target};
 use clawdbot_convert::importers::Source;
+use clawdbot_convert::means::Means;
 use clawdbot_convert::network::Compute;
 use clawdbot_convert::normalise::Normalisation;
 use clawdbot_convert::recipe::probe::{Evidence, choose, evidence};
@@ -74,6 +75,9 @@ pub(super) struct Arguments {
     /// Signal-to-noise ratio in decibels that `mixed` holds every output to.
     #[arg(long, value_name = "DB", default_value_t = OUTPUT_SNR_DB_MIN)]
     snr: f64,
+    /// Leave out some of what is done for accuracy, for comparisons: names with commas between, or `all`.
+    #[arg(long, value_name = "NAME,...", value_parser = means)]
+    without: Option<Means>,
     /// Threads to compute with.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     threads: u8,
@@ -139,6 +143,11 @@ fn number(text: &str) -> Result<f32, String> {
     if value.is_finite() { Ok(value) } else { Err(format!("`{text}` is not a finite number")) }
 }
 
+/// What is left of the means for accuracy without those named.
+fn means(text: &str) -> Result<Means, String> {
+    Means::all_without(text.split(',').map(str::trim))
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let bytes = read(&arguments.input)?;
@@ -166,7 +175,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             target,
             snr_db_min: arguments.snr,
             probe: arguments.report.is_some(),
-            means: Means::ALL,
+            means: arguments.without.unwrap_or(Means::ALL),
             compute: Compute { isa: Isa::detect(), workers },
         };
         convert(&draft, &request, folder)

@@ -91,11 +91,12 @@ fn both_bundles(data: &Path, folder: &Path, source: &str, further: &[&str]) -> [
     })
 }
 
-/// INT8 loses at most 0.02 of AP and of recall. The pictures are few: their figures alone move by 0.015.
-fn survives(data: &Path, [f16, int8]: &[String; 2]) {
+/// INT8 loses at most 0.02 of AP and of recall. The pictures are few: their figures alone move by 0.015. The network must be
+/// worth `least` of AP in F16, or it would prove nothing.
+fn survives(data: &Path, [f16, int8]: &[String; 2], least: f64) {
     for split in ["val", "train"] {
         let (f16, int8) = (mean(data, split, f16), mean(data, split, int8));
-        assert!(f16[0] > 0.3, "{split}: F16 {f16:?} (AP, recall) finds too little to prove anything");
+        assert!(f16[0] > least, "{split}: F16 {f16:?} (AP, recall) finds too little to prove anything");
         for figure in 0..2 {
             assert!(int8[figure] >= f16[figure] - 0.02, "{split}: INT8 {int8:?}, F16 {f16:?} (AP, recall)");
         }
@@ -111,7 +112,33 @@ fn yolox_nano_survives_int8() {
     let convention = ["--input-convention", "yolox-0.1.1"];
     let bundles = both_bundles(&data, folder.path(), "detect/yolox-nano/yolox_nano_416.onnx", &convention);
     finds_the_reference(&data, &onnxruntime_reference(&data), &bundles[0], 275, 2);
-    survives(&data, &bundles);
+    survives(&data, &bundles, 0.3);
+}
+
+/// Without all that the converter does for accuracy nearly nothing is left of YOLOX-Nano: so the tests beside this one can
+/// fail.
+#[test]
+fn naive_int8_ruins_yolox_nano() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("naive.claw.safetensors").to_str().unwrap().to_owned();
+    let source = data.join("detect/yolox-nano/yolox_nano_416.onnx");
+    let (source, train) = (source.to_str().unwrap(), data.join("coco-open/train"));
+    let convention = ["--input-convention", "yolox-0.1.1", "--precision", "int8", "--without", "all"];
+    let files = ["convert", source, "-o", &bundle, "--calibrate", train.to_str().unwrap()];
+    clawdbot(&[&files[..], &convention[..]].concat());
+    let [precision, recall] = mean(&data, "val", &bundle);
+    assert!(precision < 0.1 && recall < 0.2, "AP {precision}, recall {recall}, though nothing was done for them");
+}
+
+/// The bundled detector's network as today's converter makes it, wholly in INT8: residual sums of which a few channels are
+/// ten times as loud as the rest.
+#[test]
+fn the_default_network_survives_int8() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let source = "detect/ssd-mobilenet-v2-oid/ssd_mobilenetv2_oidv4_fp16.tflite";
+    survives(&data, &both_bundles(&data, folder.path(), source, &[]), 0.15);
 }
 
 /// LeakyReLU, shuffled channels, distributions over distances.
@@ -119,7 +146,7 @@ fn yolox_nano_survives_int8() {
 fn nanodet_survives_int8() {
     let Some(data) = data() else { return };
     let folder = tempfile::tempdir().unwrap();
-    survives(&data, &both_bundles(&data, folder.path(), "detect/nanodet-m/nanodet_m_320.onnx", &[]));
+    survives(&data, &both_bundles(&data, folder.path(), "detect/nanodet-m/nanodet_m_320.onnx", &[]), 0.3);
 }
 
 /// Every detection of LiteRT's with a score of 0.3 or more is ours too, in FP16: IoU above 0.9, score within 0.03.

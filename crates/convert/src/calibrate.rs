@@ -1,15 +1,18 @@
 //! What a network's values hold over a set of inputs, and the grids chosen from that.
 
+mod company;
 mod demand;
 mod grids;
 mod histogram;
+mod reader;
 #[cfg(test)]
 mod tests;
-mod ties;
+pub(crate) mod ties;
 
 pub use demand::Demand;
 pub use grids::{ChannelScales, GridRules, RangeRule, choose_grids};
 pub use histogram::{Histogram, Tails};
+pub use reader::DenseReader;
 pub use ties::Ties;
 
 /// Bins on each side of a channel's histogram.
@@ -76,6 +79,22 @@ impl Observation {
         let wider =
             |(low, high): (f32, f32), channel: &ChannelObservation| (low.min(channel.low), high.max(channel.high));
         self.channels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), wider)
+    }
+
+    /// As if each channel had been `factor(channel)` times what it was.
+    #[must_use]
+    pub fn scaled(&self, factor: impl Fn(usize) -> f64) -> Self {
+        let channel = |(index, channel): (usize, &ChannelObservation)| {
+            let factor = factor(index);
+            ChannelObservation {
+                low: (f64::from(channel.low) * factor) as f32,
+                high: (f64::from(channel.high) * factor) as f32,
+                sum: channel.sum * factor,
+                squares: channel.squares * factor * factor,
+                histogram: channel.histogram.scaled(factor),
+            }
+        };
+        Self { channels: self.channels.iter().enumerate().map(channel).collect(), count: self.count }
     }
 
     /// Mean of a channel.

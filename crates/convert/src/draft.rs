@@ -3,6 +3,7 @@
 mod calibration;
 mod conclusion;
 
+pub use crate::means::Means;
 pub use calibration::Calibration;
 use conclusion::Measured;
 
@@ -15,17 +16,18 @@ use clawdbot_vision::heads::HeadError;
 use sha2::{Digest, Sha256};
 
 use crate::annotations;
-use crate::calibrate::{GridRules, choose_grids};
+use crate::calibrate::choose_grids;
+use crate::equalise::Factors;
 use crate::importers::{self, Format, ImportError, Source};
 use crate::lower::{InputForm, LowerError, Lowered, Plan, Precision, lower};
 use crate::network::{Compute, RunError, Sample};
 use crate::normalise::{self, NormaliseError};
-use crate::quantize::{QuantizedLayer, ValueGrid, WeightRules, quantize_layers};
+use crate::quantize::{QuantizedLayer, ValueGrid, quantize_layers};
 use crate::recipe::recognise::recognise;
 use crate::recipe::{self, Recipe, RecipeError, Wishes, ssd};
 use crate::report::Report;
 use crate::sensitivity::{SensitivityError, Subject};
-use crate::simplify::simplify;
+use crate::simplify::{simplify, unfuse_activations};
 
 /// How a network is to be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,23 +50,6 @@ impl Target {
             Self::Mixed => "mixed",
         }
     }
-}
-
-/// What the converter does for accuracy; all of it, but for comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Means {
-    /// Grids of values.
-    pub grids: GridRules,
-    /// Weights.
-    pub weights: WeightRules,
-}
-
-impl Means {
-    /// What a converter does that knows nothing: one symmetric scale a value, as wide as what was seen; weights rounded to the
-    /// nearest step of the widest scale.
-    pub const NAIVE: Self = Self { grids: GridRules::NAIVE, weights: WeightRules { search: false, compensate: false } };
-    /// All of them.
-    pub const ALL: Self = Self { grids: GridRules::DEFAULT, weights: WeightRules { search: true, compensate: true } };
 }
 
 /// What is asked of a conversion.
@@ -129,7 +114,7 @@ pub enum ConvertError {
 }
 
 /// A network that was read and understood, not yet quantised.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Draft {
     format: Format,
     graph: Graph,
@@ -252,7 +237,8 @@ impl Draft {
     /// When a layer has no float form.
     pub fn lower_float(&self) -> Result<Lowered, LowerError> {
         let precision = vec![Precision::F16; self.graph.nodes.len()];
-        lower(&self.graph, &Plan { precision, grids: &BTreeMap::new(), layers: &BTreeMap::new(), input: self.input })
+        let (grids, layers) = (&BTreeMap::new(), &BTreeMap::new());
+        lower(&self.graph, &Plan { precision, grids, layers, input: self.input, exact_outputs: true })
     }
 
     /// Quantises. `inputs` gives calibration inputs by number until there are no more; the first few are asked for again.
@@ -265,17 +251,36 @@ impl Draft {
         inputs: &mut dyn FnMut(usize) -> Option<Sample>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Conversion, ConvertError> {
-        let &Request { target, snr_db_min, probe, means, ref compute } = request;
+        let &Request { target, means, ref compute, .. } = request;
         if target == Target::F16 {
             return Ok(self.conclude(target, self.lower_float()?, Measured::default()));
         }
         if annotations::is_complete(&self.graph) {
             return self.convert_as_quantised(target);
         }
+        if !means.fused_activations {
+            let means = Means { fused_activations: true, ..means };
+            return self.unfused().convert(&Request { means, ..request.clone() }, inputs, progress);
+        }
         let calibration = self.calibrate(compute, inputs, progress)?;
         if calibration.inputs == 0 {
             return Err(ConvertError::NoCalibration { precision: target.name() });
         }
+        if means.equalise {
+            let (equalised, calibration) = self.equalised(calibration);
+            return equalised.finish(request, calibration, progress);
+        }
+        self.finish(request, calibration, progress)
+    }
+
+    /// The rest of [`Draft::convert`] once everything was seen.
+    fn finish(
+        &self,
+        request: &Request,
+        calibration: Calibration,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Conversion, ConvertError> {
+        let &Request { target, snr_db_min, probe, means, ref compute } = request;
         let quantised = self.quantise(&calibration, means);
         let subject = self.subject(&calibration, &quantised, compute);
         let mut precision = vec![Precision::Int8; self.graph.nodes.len()];
@@ -295,12 +300,28 @@ impl Draft {
         Ok(self.conclude(target, lowered, measured))
     }
 
+    /// The same network with activations that bend as nodes of their own; see [`Means::fused_activations`].
+    #[must_use]
+    pub fn unfused(&self) -> Self {
+        Self { graph: unfuse_activations(self.graph.clone()), ..self.clone() }
+    }
+
+    /// The same network with its channels scaled to like sizes, and what would have been seen of it; see
+    /// [`Means::equalise`].
+    #[must_use]
+    pub fn equalised(&self, calibration: Calibration) -> (Self, Calibration) {
+        let factors = Factors::choose(&self.graph, &calibration.seen);
+        let graph = factors.apply(self.graph.clone());
+        let calibration = factors.seen_through(&self.graph, calibration);
+        (Self { graph, ..self.clone() }, calibration)
+    }
+
     /// Takes over a network that comes quantised, with its own grids and steps: there is nothing to choose and nothing to
     /// calibrate, whether the target is `int8` or `mixed`.
     fn convert_as_quantised(&self, target: Target) -> Result<Conversion, ConvertError> {
         let grids = annotations::grids(&self.graph);
         let layers = annotations::all_layers(&self.graph, &grids);
-        let quantised = Quantised { grids, layers };
+        let quantised = Quantised { grids, layers, exact_outputs: true };
         let precision = vec![Precision::Int8; self.graph.nodes.len()];
         let lowered = self.lower(&quantised, precision.clone())?;
         Ok(self.conclude(target, lowered, Measured { quantised, precision, ..Measured::default() }))
@@ -315,7 +336,7 @@ impl Draft {
         annotations::hand_back(&self.graph, &mut grids);
         let mut layers = quantize_layers(&self.graph, &grids, seen, moments, means.weights);
         layers.extend(annotations::layers(&self.graph, &grids));
-        Quantised { grids, layers }
+        Quantised { grids, layers, exact_outputs: means.exact_outputs }
     }
 
     /// A program in the given precisions, one a node.
@@ -323,8 +344,8 @@ impl Draft {
     /// # Errors
     /// [`LowerError`].
     pub fn lower(&self, quantised: &Quantised, precision: Vec<Precision>) -> Result<Lowered, LowerError> {
-        let Quantised { grids, layers } = quantised;
-        lower(&self.graph, &Plan { precision, grids, layers, input: self.input })
+        let &Quantised { ref grids, ref layers, exact_outputs } = quantised;
+        lower(&self.graph, &Plan { precision, grids, layers, input: self.input, exact_outputs })
     }
 
     /// What the analysis of sensitivity works with.
@@ -339,6 +360,7 @@ impl Draft {
             graph: &self.graph,
             grids: &quantised.grids,
             layers: &quantised.layers,
+            exact_outputs: quantised.exact_outputs,
             input: self.input,
             compute,
             samples: &calibration.samples,
@@ -354,4 +376,6 @@ pub struct Quantised {
     pub grids: BTreeMap<ValueId, ValueGrid>,
     /// Of every node with weights.
     pub layers: BTreeMap<usize, QuantizedLayer>,
+    /// See [`Means::exact_outputs`].
+    pub exact_outputs: bool,
 }

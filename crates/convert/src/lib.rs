@@ -13,10 +13,12 @@
 pub mod annotations;
 pub mod calibrate;
 pub mod draft;
+mod equalise;
 #[cfg(test)]
 mod fixtures;
 pub mod importers;
 pub mod lower;
+pub mod means;
 pub mod moments;
 pub mod network;
 pub mod normalise;

@@ -55,6 +55,8 @@ pub struct Plan<'a> {
     pub layers: &'a BTreeMap<usize, QuantizedLayer>,
     /// How the network's input arrives.
     pub input: InputForm,
+    /// Whether convolutions that only floats read leave their sums unrounded.
+    pub exact_outputs: bool,
 }
 
 /// A program, its tensors, and where the graph's values went.

@@ -101,14 +101,19 @@ impl Moments {
         }
     }
 
-    /// As if channel c of the input had been `factor(c)` times what it was; of a convolution.
+    /// As if channel c of the input had been `factor(c)` times what it was.
     #[must_use]
     pub fn scaled(&self, factor: impl Fn(usize) -> f32) -> Self {
         let mut scaled = self.clone();
-        let factors: Vec<f32> = (0..self.depth).map(|k| factor(k % self.channels)).collect();
-        scaled.sums.iter_mut().zip(&factors).for_each(|(sum, factor)| *sum *= factor);
-        for (row, factor) in scaled.products.chunks_exact_mut(self.depth).zip(&factors) {
-            row.iter_mut().zip(&factors).for_each(|(product, other)| *product *= factor * other);
+        for group in 0..self.groups {
+            let channel = |k: usize| if self.groups == 1 { k % self.channels } else { group };
+            let factors: Vec<f32> = (0..self.depth).map(|k| factor(channel(k))).collect();
+            let sums = &mut scaled.sums[group * self.depth..(group + 1) * self.depth];
+            sums.iter_mut().zip(&factors).for_each(|(sum, factor)| *sum *= factor);
+            let products = &mut scaled.products[group * self.depth.pow(2)..(group + 1) * self.depth.pow(2)];
+            for (row, factor) in products.chunks_exact_mut(self.depth).zip(&factors) {
+                row.iter_mut().zip(&factors).for_each(|(product, other)| *product *= factor * other);
+            }
         }
         scaled
     }

@@ -118,11 +118,23 @@ impl ChannelWeights {
             let places = arrangement.places(n, channels, weights.len());
             let channel: Vec<f32> = places.clone().map(|place| weights[place]).collect();
             let steps = factor.round(&channel, self.scale[n]);
-            let error = |(k, (&step, &weight)): (usize, (&i8, &f32))| {
-                (f64::from(step) * f64::from(self.scale[n]) - f64::from(weight)) * moments.mean(group, k)
-            };
-            self.shift[n] = steps.iter().zip(&channel).enumerate().map(error).sum();
             places.zip(steps).for_each(|(place, step)| self.steps[place] = step);
+        }
+    }
+
+    /// Finds by how much rounding `weights` to these steps raises the mean of each output channel's sum.
+    pub fn measure_shift(&mut self, weights: &[f32], arrangement: Arrangement, moments: &Moments) {
+        let channels = self.scale.len();
+        for n in 0..channels {
+            let group = match arrangement {
+                Arrangement::ChannelFirst => 0,
+                Arrangement::ChannelLast => n,
+            };
+            let error = |(k, place): (usize, usize)| {
+                let made = f64::from(self.steps[place]) * f64::from(self.scale[n]);
+                (made - f64::from(weights[place])) * moments.mean(group, k)
+            };
+            self.shift[n] = arrangement.places(n, channels, weights.len()).enumerate().map(error).sum();
         }
     }
 }

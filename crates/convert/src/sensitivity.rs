@@ -40,6 +40,8 @@ pub struct Subject<'a> {
     pub grids: &'a BTreeMap<ValueId, ValueGrid>,
     /// Of its nodes with weights.
     pub layers: &'a BTreeMap<usize, QuantizedLayer>,
+    /// See [`crate::means::Means::exact_outputs`].
+    pub exact_outputs: bool,
     /// How the input arrives.
     pub input: InputForm,
     /// What to compute with.
@@ -65,7 +67,8 @@ impl Subject<'_> {
     /// # Errors
     /// When the program cannot be made or run.
     pub fn noise(&self, precision: &[Precision]) -> Result<Vec<f64>, SensitivityError> {
-        let plan = Plan { precision: precision.to_vec(), grids: self.grids, layers: self.layers, input: self.input };
+        let (grids, layers, precision) = (self.grids, self.layers, precision.to_vec());
+        let plan = Plan { precision, grids, layers, input: self.input, exact_outputs: self.exact_outputs };
         let mut network = Network::new(&lower(self.graph, &plan)?, self.compute)?;
         let mut meters = vec![NoiseMeter::default(); self.graph.outputs.len()];
         for (sample, exact) in self.samples.iter().zip(self.exact) {

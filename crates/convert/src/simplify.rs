@@ -4,6 +4,9 @@ mod factors;
 mod scaled_input;
 #[cfg(test)]
 mod tests;
+mod unfuse;
+
+pub(crate) use unfuse::unfuse_activations;
 
 use clawdbot_nn::graph::{Graph, Op};
 use clawdbot_nn::passes;

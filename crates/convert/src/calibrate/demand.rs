@@ -61,11 +61,7 @@ impl Demand {
             return;
         };
         let (outputs, inputs) = (result.channels.len(), channels(graph, node.inputs[0]));
-        let powers: Vec<f64> = (0..outputs).map(|n| result.mean_square(n)).collect();
-        let mean = (powers.iter().sum::<f64>() / outputs.max(1) as f64).max(1e-12);
-        for (n, power) in powers.iter().enumerate() {
-            // A silent channel's noise is noise all the same, but not to be divided by nothing.
-            let share = 1.0 / (outputs as f64 * (power + mean));
+        for (n, share) in shares(result).into_iter().enumerate() {
             for (k, place) in arrangement.places(n, outputs, weights.len()).enumerate() {
                 let weight = f64::from(weights[place]);
                 *self.slot(graph, node.inputs[0], arrangement.channel(n, k, inputs)) += weight * weight * share;
@@ -90,6 +86,15 @@ impl Demand {
         }
         &mut slots[c]
     }
+}
+
+/// For each channel of a layer's result: how much noise over signal an error of mean square 1 in it is.
+pub(super) fn shares(result: &Observation) -> Vec<f64> {
+    let outputs = result.channels.len();
+    let powers: Vec<f64> = (0..outputs).map(|n| result.mean_square(n)).collect();
+    let mean = (powers.iter().sum::<f64>() / outputs.max(1) as f64).max(1e-12);
+    // A silent channel's noise is noise all the same, but not to be divided by nothing.
+    powers.iter().map(|power| 1.0 / (outputs as f64 * (power + mean))).collect()
 }
 
 fn channels(graph: &Graph, value: ValueId) -> usize {

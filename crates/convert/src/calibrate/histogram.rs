@@ -36,6 +36,11 @@ impl Histogram {
         }
     }
 
+    /// As if every value had been `factor` times what it was; above 0.
+    pub(super) fn scaled(&self, factor: f64) -> Self {
+        Self { width: self.width * factor, ..self.clone() }
+    }
+
     /// Doubles the width: each bin takes two old ones, on its side of zero.
     fn merge(&mut self) {
         let old = std::mem::replace(&mut self.bins, vec![0; 2 * self.half]);

@@ -7,6 +7,7 @@ use clawdbot_nn::tensor::{Elements, Tensor};
 
 use super::*;
 use crate::lower::InputForm;
+use crate::means::Means;
 use crate::quantize::ValueGrid;
 
 const CELL: Window = Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
@@ -163,7 +164,7 @@ fn naive_grids_are_symmetric_and_reach_what_was_seen() {
     builder.depthwise(x);
     let elements: Vec<f32> = noise(1600).map(|x| x.max(-0.25) * 127.0).collect();
     let largest = elements.iter().copied().fold(0.0, f32::max);
-    let grid = &grids(&builder.0, &[(x, elements)], GridRules::NAIVE)[&x];
+    let grid = &grids(&builder.0, &[(x, elements)], Means::naive().grids)[&x];
     assert_eq!((grid.zero_point, grid.scales.len()), (0, 1));
     assert!((grid.scales[0] * 127.0 - largest).abs() < 1e-3);
 }
@@ -229,7 +230,7 @@ fn channels_keep_their_scales_where_they_go() {
     let size = |at: usize| 1.0 + (at % 8) as f32;
     let many = |factor: f32| noise(8000).enumerate().map(|(at, x)| x * size(at) * factor).collect::<Vec<f32>>();
     let seen = [(a, many(1.0)), (b, many(3.0))];
-    let grids = grids(&builder.0, &seen, GridRules { channels: ChannelScales::Dense(1.0), ..RULES });
+    let grids = grids(&builder.0, &seen, GridRules { channels: ChannelScales::Weighed, ..RULES });
     let scales = &grids[&shuffled].scales;
     assert_eq!(scales.len(), 16);
     for c in 0..8 {

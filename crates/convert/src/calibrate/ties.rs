@@ -22,15 +22,21 @@ impl Ties {
     /// What the INT8 operators of `graph` ask for.
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
+        let mut ties = Self::none(graph);
+        for node in graph.nodes.iter().filter(|node| has_int8(graph, node)) {
+            ties.node(graph, node);
+        }
+        ties
+    }
+
+    /// Every slot for itself.
+    pub(crate) fn none(graph: &Graph) -> Self {
         let mut ties = Self { first: BTreeMap::new(), channels: BTreeMap::new(), parents: Vec::new() };
         for &value in graph.inputs.iter().chain(graph.nodes.iter().map(|node| &node.output)) {
             let channels = graph.values[value.0].shape.last().copied().unwrap_or(1);
             ties.first.insert(value, ties.parents.len());
             ties.channels.insert(value, channels);
             ties.parents.extend(ties.parents.len()..ties.parents.len() + channels);
-        }
-        for node in graph.nodes.iter().filter(|node| has_int8(graph, node)) {
-            ties.node(graph, node);
         }
         ties
     }
@@ -81,7 +87,8 @@ impl Ties {
         (1..self.channels(value)).for_each(|c| self.tie((value, 0), (value, c)));
     }
 
-    fn tie(&mut self, a: Slot, b: Slot) {
+    /// Puts two slots into one set.
+    pub(crate) fn tie(&mut self, a: Slot, b: Slot) {
         let slot = |(value, c): Slot| self.first.get(&value).map(|first| first + c);
         let (Some(a), Some(b)) = (slot(a), slot(b)) else { return };
         let (a, b) = (self.find(a), self.find(b));
@@ -127,11 +134,11 @@ impl Ties {
 }
 
 /// A channel of a value.
-pub(super) type Slot = (ValueId, usize);
+pub(crate) type Slot = (ValueId, usize);
 
 /// For an operator that hands steps on as they are: from which channel of which input each channel of its result comes (where
 /// channels change into something else, one stands for all). `None` for operators that compute.
-pub(super) fn moves(graph: &Graph, node: &Node) -> Option<Vec<(Slot, usize)>> {
+pub(crate) fn moves(graph: &Graph, node: &Node) -> Option<Vec<(Slot, usize)>> {
     let channels = |value: ValueId| graph.values[value.0].shape.last().copied().unwrap_or(1);
     let (x, y) = (*node.inputs.first()?, node.output);
     let from = |source: &dyn Fn(usize) -> usize| Some((0..channels(y)).map(|c| ((x, source(c)), c)).collect());

@@ -35,7 +35,8 @@ impl Lowering<'_> {
         let x = self.int8_value(node.inputs[0])?;
         match &node.op {
             Op::Convolution { window: view, activation, pad_value, residual } => {
-                if !residual && self.has_float_reader(node.output) && !self.has_int8_reader(node.output) {
+                let exact = self.plan.exact_outputs && !residual;
+                if exact && self.has_float_reader(node.output) && !self.has_int8_reader(node.output) {
                     return self.unrounded(index, x);
                 }
                 let residual = if *residual { Some(self.int8_value(node.inputs[3])?) } else { None };

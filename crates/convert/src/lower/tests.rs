@@ -13,9 +13,9 @@ use clawdbot_nn::workers::Workers;
 
 use super::*;
 use crate::calibrate::{Observation, choose_grids};
-use crate::draft::Means;
 use crate::fixtures::{data, npz_f32};
 use crate::importers::tflite;
+use crate::means::Means;
 use crate::network::{Compute, Network, Sample};
 use crate::quantize::quantize_layers;
 use crate::simplify::simplify;
@@ -69,7 +69,8 @@ fn a_float_program_agrees_with_pytorch() {
     let graph = simplify(graph);
     let nothing = BTreeMap::new();
     let precision = vec![Precision::F16; graph.nodes.len()];
-    let plan = Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float };
+    let plan =
+        Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float, exact_outputs: true };
     let lowered = lower(&graph, &plan).unwrap();
     let outputs = Network::new(&lowered, &compute()).unwrap().run(&Sample::Floats(pixels)).unwrap();
     let difference = largest_difference(&outputs[0], &wanted);
@@ -89,7 +90,7 @@ fn int8_programs_are_close_to_pytorch_wherever_the_seams_lie() {
         let half = |index: usize| pattern >> (index % 12) & 1 == 1;
         let choose = |index| if half(index) { Precision::F16 } else { Precision::Int8 };
         let precision = (0..graph.nodes.len()).map(choose).collect();
-        let plan = Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float };
+        let plan = Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float, exact_outputs: true };
         let lowered = lower(&graph, &plan).unwrap();
         let output = Network::new(&lowered, &compute()).unwrap().run(&Sample::Floats(pixels.clone())).unwrap();
         let mut meter = NoiseMeter::default();
@@ -107,7 +108,11 @@ fn a_layer_between_integers_and_floats_stays_exact() {
     let grids = choose_grids(&graph, &seen, InputForm::Float, Means::ALL.grids);
     let layers = quantize_layers(&graph, &grids, &seen, &BTreeMap::new(), Means::ALL.weights);
     let precision = vec![Precision::Int8; graph.nodes.len()];
-    let lowered = lower(&graph, &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float }).unwrap();
+    let lowered = lower(
+        &graph,
+        &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float, exact_outputs: true },
+    )
+    .unwrap();
     // The last layer is read by floats only, so its accumulators are not requantised.
     let last = lowered.program.steps.iter().rev().find(|step| matches!(step.op, program::Op::ConvolutionI8 { .. }));
     assert_eq!(lowered.program.values[last.unwrap().output.0].data_type, DataType::F32);
@@ -121,7 +126,8 @@ fn values_that_were_not_calibrated_are_named() {
     let precision = vec![Precision::Int8; graph.nodes.len()];
     let graph = simplify(graph);
     let nothing = BTreeMap::new();
-    let plan = Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float };
+    let plan =
+        Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float, exact_outputs: true };
     let message = lower(&graph, &plan).unwrap_err().to_string();
     assert!(message.contains("`x` was not calibrated"), "{message}");
 }

@@ -30,6 +30,8 @@ pub struct WeightRules {
     pub search: bool,
     /// Whether each weight takes back what rounding the others did.
     pub compensate: bool,
+    /// Whether the bias takes back what rounding did to the mean of each sum.
+    pub correct_bias: bool,
 }
 
 /// How a layer's weights stand; `None` for a node without weights.
@@ -86,9 +88,15 @@ impl Subject<'_> {
         };
         let weights = self.absorbed();
         let mut made = quantize_weights(&weights, channels, self.arrangement, self.rules.search.then_some(&importance));
-        if let Some(moments) = moments.filter(|_| self.rules.compensate) {
-            let scaled = self.divided().then(|| moments.scaled(|channel| 1.0 / self.share(channel)));
-            made.compensate(&weights, self.arrangement, scaled.as_ref().unwrap_or(moments));
+        let scaled = moments.map(|moments| match self.divided() {
+            true => Cow::Owned(moments.scaled(|channel| 1.0 / self.share(channel))),
+            false => Cow::Borrowed(moments),
+        });
+        if let Some(moments) = scaled.as_ref().filter(|_| self.rules.compensate) {
+            made.compensate(&weights, self.arrangement, moments);
+        }
+        if let Some(moments) = scaled.as_ref().filter(|_| self.rules.correct_bias) {
+            made.measure_shift(&weights, self.arrangement, moments);
         }
         let step = (0..channels).map(|n| self.fit_bias(n, &weights, &mut made)).collect();
         let bias = self.bias.iter().zip(&made.shift).map(|(&bias, shift)| f64::from(bias) - shift).collect();

@@ -92,7 +92,8 @@ fn lowered(graph: &Graph, precision: Precision) -> Lowered {
     let grids = annotations::grids(graph);
     let layers = annotations::layers(graph, &grids);
     let precision = vec![precision; graph.nodes.len()];
-    lower(graph, &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float }).unwrap()
+    lower(graph, &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float, exact_outputs: true })
+        .unwrap()
 }
 
 /// Runs the graph in floats and in integers. `steps`: no element of an integer result is further from the reference than so

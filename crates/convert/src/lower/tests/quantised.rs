@@ -16,8 +16,11 @@ pub(super) fn lowered(path: &str) -> Option<(Graph, Lowered)> {
     let grids = annotations::grids(&graph);
     let layers = annotations::all_layers(&graph, &grids);
     let precision = vec![Precision::Int8; graph.nodes.len()];
-    let lowered =
-        lower(&graph, &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Picture }).unwrap();
+    let lowered = lower(
+        &graph,
+        &Plan { precision, grids: &grids, layers: &layers, input: InputForm::Picture, exact_outputs: true },
+    )
+    .unwrap();
     Some((graph, lowered))
 }
 
@@ -230,7 +233,7 @@ fn a_network_with_integer_weights_is_near_its_float_form() {
     let (_, wanted) = npz_f32(&archive, "output");
     let precision = vec![Precision::F16; graph.nodes.len()];
     let (grids, layers) = (BTreeMap::new(), BTreeMap::new());
-    let plan = Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float };
+    let plan = Plan { precision, grids: &grids, layers: &layers, input: InputForm::Float, exact_outputs: true };
     let mut network = Network::new(&lower(&graph, &plan).unwrap(), &compute()).unwrap();
     let outputs = network.run(&Sample::Floats(pixels.iter().map(|&level| f32::from(level)).collect())).unwrap();
     let mut meter = NoiseMeter::default();

@@ -37,7 +37,8 @@ fn in_f16(graph: Graph, input: Vec<f32>) -> Vec<Vec<f32>> {
     let graph = simplify(graph);
     let precision = vec![Precision::F16; graph.nodes.len()];
     let nothing = BTreeMap::new();
-    let plan = Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float };
+    let plan =
+        Plan { precision, grids: &nothing, layers: &BTreeMap::new(), input: InputForm::Float, exact_outputs: true };
     let lowered = lower(&graph, &plan).unwrap();
     let compute = Compute { isa: Isa::detect(), workers: Arc::new(Workers::new()) };
     Network::new(&lowered, &compute).unwrap().run(&Sample::Floats(input)).unwrap()
