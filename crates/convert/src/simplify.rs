@@ -1,6 +1,7 @@
 //! The shared passes, then what only lowering cares for.
 
 mod factors;
+mod handed_on;
 mod scaled_input;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use clawdbot_nn::passes;
 pub(crate) fn simplify(graph: Graph) -> Graph {
     let graph = passes::simplify(graph);
     let graph = scaled_input::fold_scaled_inputs(graph);
+    let graph = handed_on::fold_factors_forward(graph);
     let graph = factors::factors_as_layers(graph);
     let mut graph = passes::remove_dead(graph);
     drop_pixel_reshapes(&mut graph);

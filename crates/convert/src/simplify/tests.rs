@@ -1,6 +1,6 @@
 //! What the passes leave is the same network.
 
-use clawdbot_nn::graph::{Activation, Graph, Node, Op, Value, ValueId, Window};
+use clawdbot_nn::graph::{Activation, Graph, Node, Op, Quantization, Value, ValueId, Window};
 use clawdbot_nn::reference;
 use clawdbot_nn::tensor::{Elements, Tensor};
 
@@ -87,4 +87,32 @@ fn factors_that_nothing_takes_in_become_a_layer() {
         graph.outputs = vec![a];
         assert!(matches!(simplified(graph).nodes[0].op, Op::DepthwiseConvolution { .. }));
     }
+}
+
+/// As quantisers write equalisation: an activation, factors, a depthwise layer whose weights have the factors' inverse.
+#[test]
+fn factors_before_a_depthwise_layer_go_into_its_weights() {
+    let mut graph = start(&[1, 2, 2, 3]);
+    let weights: Vec<f32> = (0..9).map(|at| at as f32 - 4.0).collect();
+    let window = Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
+    let op = Op::Convolution { window, activation: Activation::Silu, pad_value: 0.0, residual: false };
+    let shape: [usize; 4] = [1, 2, 2, 3];
+    let a = push(&mut graph, op, vec![ValueId(0)], &[(&[3, 1, 1, 3], &weights), (&[3], &[0.5; 3])], &shape);
+    let b = push(&mut graph, Op::Multiply, vec![a], &[(&[3], &[0.5, 2.0, 8.0])], &shape);
+    let around = Window { kernel: [3, 3], stride: [1, 1], padding: [1; 4] };
+    let op = Op::DepthwiseConvolution { window: around, activation: Activation::None };
+    let weights: Vec<f32> = (0..27).map(|at| (at * 7 % 11) as f32 - 5.0).collect();
+    let c = push(&mut graph, op, vec![b], &[(&[3, 3, 3], &weights), (&[3], &[0.0; 3])], &shape);
+    let layer = graph.nodes[2].inputs[1];
+    graph.quantizations.insert(layer, Quantization { scale: vec![1.0, 2.0, 3.0], zero_point: 0 });
+    graph.quantizations.insert(b, Quantization { scale: vec![0.1], zero_point: 5 });
+    graph.outputs = vec![c];
+    let graph = simplified(graph);
+    assert_eq!(graph.nodes.len(), 2);
+    // What a factor was applied to has no grid of its own any more; the weights' steps grow with them.
+    let scaled = &graph.quantizations[&graph.nodes[1].inputs[1]];
+    assert_eq!(
+        (&scaled.scale[..], graph.quantizations.contains_key(&graph.nodes[1].inputs[0])),
+        (&[0.5, 4.0, 24.0][..], false)
+    );
 }
