@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("xtask", 4),
     ("clawdbot-convert", 3),
     ("clawdbot-eval", 3),
+    ("clawdbot-llm", 2),
     ("clawdbot-vision", 2),
     ("clawdbot-nn", 1),
     ("clawdbot-flow", 0),
@@ -21,7 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("v4l2-sys-mit", 0),
 ];
 /// Packages that do no I/O and read no clock: a stricter clippy.toml, and no `unsafe`.
-const PURE: &[&str] = &["crates/flow", "crates/vision"];
+const PURE: &[&str] = &["crates/flow", "crates/llm", "crates/vision"];
 /// Manifests that do not inherit the workspace's lints.
 const WITHOUT_LINTS: &[(&str, &str)] = &[
     ("benches/peers/tract/Cargo.toml", "a workspace of its own"),

@@ -1,0 +1,7 @@
+//! A language model, from text to tokens and from tokens to text. A pure room: no files, no sockets, no clock, no threads of
+//! its own; memory is taken when a model or a slot is made, and a token allocates nothing.
+//!
+//! ```text
+//! messages -> template -> tokenizer -> forward (over kernels, with a cache of keys and values) -> sampler -> text
+//! ```
+#![forbid(unsafe_code)]
