@@ -2,8 +2,8 @@
 
 use crate::isa::{Isa, Operator as Kind, Variant};
 use crate::{
-    activate, add, average_pool, blend, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, max_pool, multiply,
-    pool, quantize, resample, resize, shuffle,
+    activate, add, average_pool, blend, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, group_quantize,
+    linear_f16, linear_i4, linear_i8, max_pool, multiply, pool, quantize, resample, resize, shuffle,
 };
 
 /// A variant as others see it.
@@ -70,6 +70,10 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "dequantize", purpose: "INT8 to F32", list: || list(dequantize::VARIANTS) },
     Operator { name: "blend", purpose: "between two rows of a picture", list: || list(blend::VARIANTS) },
     Operator { name: "resample", purpose: "a row to the network's input", list: || list(resample::VARIANTS) },
+    Operator { name: "linear_i4", purpose: "INT4 linear layer", list: || list(linear_i4::VARIANTS) },
+    Operator { name: "linear_i8", purpose: "INT8 linear layer", list: || list(linear_i8::VARIANTS) },
+    Operator { name: "linear_f16", purpose: "F16-stored linear layer", list: || list(linear_f16::VARIANTS) },
+    Operator { name: "group_quantize", purpose: "F32 to INT8 in groups", list: || list(group_quantize::VARIANTS) },
 ];
 
 fn list<O: Kind>(variants: &[Variant<O>]) -> Vec<Kernel> {

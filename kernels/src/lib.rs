@@ -1,4 +1,4 @@
-//! INT8 and FP16 micro-kernels, grouped by operator. Each operator is a folder: `mod.rs` holds the contract (shapes,
+//! INT8, INT4 and FP16 micro-kernels, grouped by operator. Each operator is a folder: `mod.rs` holds the contract (shapes,
 //! layouts, ranges, rounding) and the table of variants, `scalar.rs` is the law that every other variant answers to, one
 //! file an ISA holds a variant, `pack.rs` makes the weight layout.
 //!
@@ -37,7 +37,12 @@ pub mod epilogue;
 pub mod float16;
 pub mod gemm;
 pub mod geometry;
+pub mod group_quantize;
 pub mod isa;
+pub mod linear;
+pub mod linear_f16;
+pub mod linear_i4;
+pub mod linear_i8;
 #[cfg(target_arch = "x86_64")]
 mod lines;
 pub mod max_pool;

@@ -2,8 +2,8 @@
 //!
 //! - op: the folder under `kernels/src`;
 //! - types: of the input, of the second operand (weights, or the other addend) if there is one, of the accumulator or
-//!   result, run together: `u8`, `i8`, `i16`, `i32`, `f16`,
-//!   `f32`;
+//!   result, run together: `u8`, `i4`, `i8`, `i16`, `i32`,
+//!   `f16`, `f32`;
 //! - tile: the block of results of the inner loop (rows x channels) and the step along K, as much as applies;
 //! - isa: [`Isa::name`].
 
@@ -32,7 +32,7 @@ pub enum NameError {
     #[error("kernel name '{0}' does not end in an instruction set (scalar, neon, neon_dotprod, avx2, avx_vnni)")]
     NoIsa(String),
     /// The word before the tile is not made of element types.
-    #[error("kernel name '{0}' has no element types (u8, i8, i16, i32, f16, f32 run together) before its tile")]
+    #[error("kernel name '{0}' has no element types (u8, i4, i8, i16, i32, f16, f32 run together) before its tile")]
     NoTypes(String),
     /// Nothing stands before the types.
     #[error("kernel name '{0}' names no operator before its element types")]
@@ -70,7 +70,8 @@ fn types(word: &str) -> Option<Vec<String>> {
     let mut found = Vec::new();
     let mut rest = word;
     while !rest.is_empty() {
-        let element = ["u8", "i8", "i16", "i32", "f16", "f32"].into_iter().find(|element| rest.starts_with(element))?;
+        let element =
+            ["u8", "i4", "i8", "i16", "i32", "f16", "f32"].into_iter().find(|element| rest.starts_with(element))?;
         found.push(element.to_owned());
         rest = &rest[element.len()..];
     }

@@ -16,6 +16,7 @@ mod elementwise;
 mod float;
 mod guarded;
 mod integer;
+mod linear;
 mod made_up;
 mod picture;
 mod pictures;
@@ -40,5 +41,9 @@ fn main() {
     float::depthwise_f16(&mut tally);
     picture::blend(&mut tally);
     picture::resample(&mut tally);
+    linear::linear_i4(&mut tally);
+    linear::linear_i8(&mut tally);
+    linear::linear_f16(&mut tally);
+    linear::group_quantize(&mut tally);
     tally.finish();
 }

@@ -1,0 +1,179 @@
+//! What the products of a language model's layers share: a weight matrix of N rows times the activations of T tokens, in
+//! groups of 32 along K.
+//!
+//! - **Floats of T tokens** are `[N/8][T][8]`: value n of token t lies at `((n / 8) * T + t) * 8 + n % 8`. One token's are a
+//!   plain vector. Some rows of a matrix, eight at a time, make one contiguous piece of its result, so threads split with
+//!   `chunks_mut`.
+//! - **Quantised activations** are [`Activations`], made by [`crate::group_quantize`].
+//! - **Weights** come in blocks of 32 along K by 8 rows, each with the 8 scales of its rows in front (binary16, little
+//!   endian), `[N/8][K/32]` blocks a matrix; N is padded to 8 by rows whose scales are 0. See [`crate::linear_i4::pack`] and
+//!   [`crate::linear_i8::pack`].
+//!
+//! **The law**, bit-equal on every ISA and for every T, so that a token's results do not depend on its company:
+//!
+//! ```text
+//! y = 0
+//! for each group g, ascending:
+//!     s = sum over the group of weight * quant             in i32, exact
+//!     y = fma(f32(s), weight_scale[n][g] * scale[g][t], y)  the product rounded to f32, then one fused operation
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+/// Values along K that share a scale.
+pub const GROUP: usize = 32;
+
+/// Rows of a block of weights.
+pub const ROWS: usize = 8;
+
+/// Bytes of a block's scales.
+pub(crate) const SCALES: usize = 2 * ROWS;
+
+/// The quantised activations of `tokens` tokens. Value k of token t is `quants[..] * scales[..]` at group k / 32.
+#[derive(Clone, Copy, Debug)]
+pub struct Activations<'a> {
+    /// T, at least 1.
+    pub tokens: usize,
+    /// `[K/32][T][32]`, -127..=127.
+    pub quants: &'a [i8],
+    /// `[K/32][T]`, finite.
+    pub scales: &'a [f32],
+    /// `[K/32][T]`: -8 times the sum of the 32 quants, what unsigned nibbles with an offset of 8 add too much.
+    pub corrections: &'a [i32],
+}
+
+/// One call of a layer with quantised activations.
+#[derive(Debug)]
+pub struct Task<'a> {
+    /// The activations of all tokens.
+    pub activations: Activations<'a>,
+    /// Packed.
+    pub weights: &'a [u8],
+    /// Where results go.
+    pub output: &'a mut [f32],
+}
+
+impl Activations<'_> {
+    /// Groups along K: K / 32.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.scales.len().checked_div(self.tokens).unwrap_or(0)
+    }
+
+    /// Panics unless the slices belong together.
+    fn check(&self) {
+        let (tokens, groups) = (self.tokens, self.groups());
+        assert!(tokens > 0, "activations of no token");
+        assert!(
+            self.scales.len() == groups * tokens
+                && self.corrections.len() == groups * tokens
+                && self.quants.len() == groups * tokens * GROUP,
+            "{} quants, {} scales and {} corrections of {tokens} tokens",
+            self.quants.len(),
+            self.scales.len(),
+            self.corrections.len()
+        );
+    }
+}
+
+impl Task<'_> {
+    /// Panics unless the slices belong together; a block of weights has `block` bytes.
+    pub(crate) fn check(&self, block: usize) {
+        self.activations.check();
+        let (panels, groups) = (panels(self.output.len(), self.activations.tokens), self.activations.groups());
+        let weights = self.weights.len();
+        assert!(weights == panels * groups * block, "{weights} bytes of weights for {panels} x {groups} blocks");
+    }
+}
+
+/// How many times 8 rows a result of `output` elements has; panics where it is no whole number.
+pub(crate) fn panels(output: usize, tokens: usize) -> usize {
+    assert!(output.is_multiple_of(tokens * ROWS), "{output} results are no multiple of {tokens} tokens x {ROWS} rows");
+    output / (tokens * ROWS)
+}
+
+/// Where value `n` of token `token` of `tokens` lies among floats.
+#[must_use]
+pub const fn float_index(tokens: usize, n: usize, token: usize) -> usize {
+    (n / ROWS * tokens + token) * ROWS + n % ROWS
+}
+
+/// The scale of row `row` of a block, by its first bytes.
+pub(crate) const fn scale(block: &[u8], row: usize) -> f32 {
+    crate::float16::widen(u16::from_le_bytes([block[2 * row], block[2 * row + 1]]))
+}
+
+/// `x / scale` to the nearest whole number, ties to even, within `low..=high`; 0 where the scale is 0.
+pub(crate) fn round(x: f32, scale: f32, [low, high]: [i8; 2]) -> i8 {
+    let ratio = if scale == 0.0 { 0.0 } else { x / scale };
+    ratio.round_ties_even().max(f32::from(low)).min(f32::from(high)) as i8
+}
+
+/// `values` of shape `[N][K]` as whole multiples of `scales` (binary16 bits, `[N][K/32]`), see [`round`].
+///
+/// # Panics
+/// When K is no multiple of 32 or a length is another.
+pub(crate) fn quantize_rows(values: &[f32], k: usize, scales: &[u16], range: [i8; 2]) -> Vec<i8> {
+    check_rows(values.len(), k, scales.len());
+    let groups = values.chunks_exact(GROUP).zip(scales);
+    let quants = groups.flat_map(|(group, &scale)| {
+        let scale = crate::float16::widen(scale);
+        group.iter().map(move |&x| round(x, scale, range))
+    });
+    quants.collect()
+}
+
+/// Lays `quants` of shape `[N][K]` with their `scales` (`[N][K/32]`) out in blocks of `block` bytes, after the 16 bytes of
+/// the scales filled with `empty`; `put` puts one quant into the bytes behind the scales, given its row and its place in the
+/// group.
+pub(crate) fn pack_blocks(
+    quants: &[i8],
+    k: usize,
+    scales: &[u16],
+    [block, empty]: [usize; 2],
+    mut put: impl FnMut(&mut [u8], [usize; 2], i8),
+) -> Vec<u8> {
+    check_rows(quants.len(), k, scales.len());
+    let groups = k / GROUP;
+    let n = scales.len().checked_div(groups).unwrap_or(0);
+    let mut packed = vec![empty as u8; n.div_ceil(ROWS) * groups * block];
+    for block in packed.chunks_exact_mut(block) {
+        block[..SCALES].fill(0);
+    }
+    for (index, (values, scale)) in quants.chunks_exact(GROUP).zip(scales).enumerate() {
+        let (row, group) = (index / groups, index % groups);
+        let block = &mut packed[(row / ROWS * groups + group) * block..][..block];
+        let (front, bytes) = block.split_at_mut(SCALES);
+        front[row % ROWS * 2..][..2].copy_from_slice(&scale.to_le_bytes());
+        for (at, &value) in values.iter().enumerate() {
+            put(bytes, [row % ROWS, at], value);
+        }
+    }
+    packed
+}
+
+/// Panics unless `values` elements in rows of `k` have one of `scales` scales each 32.
+fn check_rows(values: usize, k: usize, scales: usize) {
+    assert!(k.is_multiple_of(GROUP), "rows of {k}, which is no multiple of {GROUP}");
+    assert!(values == scales * GROUP, "{scales} scales for {values} values");
+    assert!(values == 0 || values.is_multiple_of(k), "{values} values are no rows of {k}");
+}
+
+/// The blocks of the eight rows in which row `row` of a matrix lies, and its number among them.
+///
+/// # Panics
+/// When `weights` ends before them, or K is no multiple of 32.
+pub(crate) fn panel_of(weights: &[u8], k: usize, row: usize, block: usize) -> (&[u8], usize) {
+    assert!(k.is_multiple_of(GROUP), "rows of {k}, which is no multiple of {GROUP}");
+    let length = k / GROUP * block;
+    let panel = weights.get(row / ROWS * length..).and_then(|rest| rest.get(..length));
+    let Some(panel) = panel else { panic!("row {row} of {k} is not in {} bytes of weights", weights.len()) };
+    (panel, row % ROWS)
+}
+
+/// Panics unless `output` holds `tokens` tokens of `k` floats, `token` among them.
+pub(crate) fn check_place(output: usize, k: usize, [token, tokens]: [usize; 2]) {
+    assert!(k.is_multiple_of(ROWS) && output == k * tokens, "room for {output} floats, not {tokens} times {k}");
+    assert!(token < tokens, "token {token} of {tokens}");
+}
