@@ -5,3 +5,5 @@
 //! messages -> template -> tokenizer -> forward (over kernels, with a cache of keys and values) -> sampler -> text
 //! ```
 #![forbid(unsafe_code)]
+
+pub mod stop;
