@@ -7,4 +7,5 @@
 #![forbid(unsafe_code)]
 
 pub mod lookup;
+pub mod sampler;
 pub mod stop;
