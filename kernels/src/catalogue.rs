@@ -2,8 +2,9 @@
 
 use crate::isa::{Isa, Operator as Kind, Variant};
 use crate::{
-    activate, add, average_pool, blend, conv, conv_f16, depthwise, depthwise_f16, dequantize, gemm, group_quantize,
-    linear_f16, linear_i4, linear_i8, max_pool, multiply, pool, quantize, resample, resize, shuffle,
+    activate, add, add_f32, argmax, attention, average_pool, blend, conv, conv_f16, depthwise, depthwise_f16,
+    dequantize, gemm, group_quantize, kv_store, linear_f16, linear_i4, linear_i8, max_pool, multiply, pool, quantize,
+    resample, resize, rms_norm, rope, shuffle, swiglu,
 };
 
 /// A variant as others see it.
@@ -74,6 +75,13 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "linear_i8", purpose: "INT8 linear layer", list: || list(linear_i8::VARIANTS) },
     Operator { name: "linear_f16", purpose: "F16-stored linear layer", list: || list(linear_f16::VARIANTS) },
     Operator { name: "group_quantize", purpose: "F32 to INT8 in groups", list: || list(group_quantize::VARIANTS) },
+    Operator { name: "rms_norm", purpose: "root mean square normalisation", list: || list(rms_norm::VARIANTS) },
+    Operator { name: "rope", purpose: "rotary position embedding", list: || list(rope::VARIANTS) },
+    Operator { name: "kv_store", purpose: "keys and values into pages", list: || list(kv_store::VARIANTS) },
+    Operator { name: "attention", purpose: "attention over pages", list: || list(attention::VARIANTS) },
+    Operator { name: "swiglu", purpose: "gate of a feed-forward layer", list: || list(swiglu::VARIANTS) },
+    Operator { name: "add_f32", purpose: "sum of floats, bias", list: || list(add_f32::VARIANTS) },
+    Operator { name: "argmax", purpose: "place of the largest logit", list: || list(argmax::VARIANTS) },
 ];
 
 fn list<O: Kind>(variants: &[Variant<O>]) -> Vec<Kernel> {

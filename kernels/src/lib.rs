@@ -17,8 +17,11 @@
 
 pub mod activate;
 pub mod add;
+pub mod add_f32;
+pub mod argmax;
 #[cfg(target_arch = "aarch64")]
 mod arm;
+pub mod attention;
 pub mod average_pool;
 #[cfg(target_arch = "x86_64")]
 mod bands;
@@ -34,11 +37,15 @@ pub mod dequantize;
 #[cfg(target_arch = "aarch64")]
 mod dot;
 pub mod epilogue;
+mod exponential;
 pub mod float16;
 pub mod gemm;
 pub mod geometry;
 pub mod group_quantize;
 pub mod isa;
+pub mod kv_store;
+mod lanes;
+mod levels;
 pub mod linear;
 pub mod linear_f16;
 pub mod linear_i4;
@@ -50,12 +57,15 @@ pub mod multiply;
 pub mod name;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
+pub mod pages;
 #[cfg(target_arch = "aarch64")]
 mod pairs;
 pub mod pool;
 pub mod quantize;
 pub mod resample;
 pub mod resize;
+pub mod rms_norm;
+pub mod rope;
 #[cfg(target_arch = "aarch64")]
 mod rows;
 pub mod shuffle;
@@ -63,5 +73,6 @@ pub mod shuffle;
 mod strided;
 #[cfg(target_arch = "aarch64")]
 mod strip;
+pub mod swiglu;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -12,10 +12,12 @@
     reason = "numbers made up by the thousand, and a test program's own report"
 )]
 
+mod attend;
 mod elementwise;
 mod float;
 mod guarded;
 mod integer;
+mod language;
 mod linear;
 mod made_up;
 mod picture;
@@ -45,5 +47,12 @@ fn main() {
     linear::linear_i8(&mut tally);
     linear::linear_f16(&mut tally);
     linear::group_quantize(&mut tally);
+    language::rms_norm(&mut tally);
+    language::rope(&mut tally);
+    language::swiglu(&mut tally);
+    language::add_f32(&mut tally);
+    language::argmax(&mut tally);
+    attend::kv_store(&mut tally);
+    attend::attention(&mut tally);
     tally.finish();
 }

@@ -1,0 +1,57 @@
+//! `attention_f32i8f32_scalar`: the law's products, one at a time.
+
+use super::rows::Block;
+use super::{Task, floats, integers};
+use crate::float16::widen;
+use crate::lanes::Lanes;
+use crate::pages::{Format, POSITIONS};
+
+pub(super) fn run(mut task: Task<'_>) {
+    let head_dim = task.head_dim;
+    match task.format {
+        Format::I8 => integers::walk(&mut task, |q, keys, target| scores(q, keys, head_dim, target), sums),
+        Format::F16 => floats::walk(&mut task, |q, keys, target| float_scores(q, keys, head_dim, target), float_sums),
+    }
+}
+
+fn scores(queries: &[integers::Query], keys: &[u8], head_dim: usize, target: &mut [[i32; POSITIONS]]) {
+    for (query, target) in queries.iter().zip(target) {
+        for (place, sum) in target.iter_mut().enumerate() {
+            let key = |d: usize| keys[((place / 8 * (head_dim / 4) + d / 4) * 8 + place % 8) * 4 + d % 4].cast_signed();
+            *sum = (0..head_dim).map(|d| i32::from(query[d]) * i32::from(key(d))).sum();
+        }
+    }
+}
+
+fn sums(levels: &[integers::Levels], panel: &integers::Panel, target: &mut [[i32; 8]]) {
+    for (levels, target) in levels.iter().zip(target) {
+        for (lane, sum) in target.iter_mut().enumerate() {
+            let value = |place: usize| panel[(place / 4 * 8 + lane) * 4 + place % 4].cast_signed();
+            *sum = (0..POSITIONS).map(|place| i32::from(levels[place]) * i32::from(value(place))).sum();
+        }
+    }
+}
+
+fn float_scores(queries: &[floats::Query], keys: &[u8], head_dim: usize, target: &mut [Block]) {
+    let (keys, _) = keys.as_chunks::<2>();
+    for (query, target) in queries.iter().zip(target) {
+        for (place, sum) in target.as_flattened_mut().iter_mut().enumerate() {
+            *sum = 0.0;
+            for (d, &value) in query[..head_dim].iter().enumerate() {
+                let key = widen(u16::from_le_bytes(keys[(place / 8 * head_dim + d) * 8 + place % 8]));
+                *sum = key.mul_add(value, *sum);
+            }
+        }
+    }
+}
+
+fn float_sums(weights: &[Block], panel: &floats::Panel, target: &mut [Lanes]) {
+    let (panel, _) = panel.as_chunks::<2>();
+    for (weights, target) in weights.iter().zip(target) {
+        for (place, &weight) in weights.as_flattened().iter().enumerate() {
+            for (lane, sum) in target.iter_mut().enumerate() {
+                *sum = widen(u16::from_le_bytes(panel[place * 8 + lane])).mul_add(weight, *sum);
+            }
+        }
+    }
+}
