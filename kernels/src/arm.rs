@@ -4,9 +4,10 @@
 
 use std::arch::aarch64::{
     float32x4_t, int8x8_t, int8x8x4_t, int8x16_t, int16x8_t, int16x8x4_t, int32x4_t, int32x4x2_t, uint8x8_t,
-    uint8x16_t, uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vget_low_s8, vld1_s8, vld1_u8, vld1q_f32,
-    vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_dup_s32, vld2q_u8, vld3q_u8,
-    vreinterpretq_s8_s32, vreinterpretq_s64_s8, vst1_s8, vst1q_f32, vst1q_lane_s64, vst1q_s8, vst4_s8, vst4q_s16,
+    uint8x16_t, uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vget_low_s8, vld1_s8, vld1_u8, vld1q_dup_s64,
+    vld1q_f32, vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_dup_s32, vld2q_u8, vld3q_u8,
+    vreinterpretq_s8_s32, vreinterpretq_s16_s64, vreinterpretq_s64_s8, vreinterpretq_u16_u8, vst1_s8, vst1q_f32,
+    vst1q_lane_s64, vst1q_s8, vst1q_s32, vst4_s8, vst4q_s16,
 };
 use std::arch::asm;
 
@@ -248,14 +249,45 @@ pub(crate) fn store_f32x4(target: &mut [f32; 4], value: float32x4_t) {
     unsafe { vst1q_f32(target.as_mut_ptr(), value) }
 }
 
+/// Four short integers, in both halves of a register.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_i16x4x2(source: &[i16; 4]) -> int16x8_t {
+    // SAFETY: reads the array's 4 elements; the instruction asks for no alignment.
+    vreinterpretq_s16_s64(unsafe { vld1q_dup_s64(source.as_ptr().cast()) })
+}
+
+/// Stores four integers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_i32x4(target: &mut [i32; 4], value: int32x4_t) {
+    // SAFETY: writes the array's 4 elements.
+    unsafe { vst1q_s32(target.as_mut_ptr(), value) }
+}
+
+/// Eight binary16 numbers, little endian, as floats.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn load_f16x8_le(source: &[u8; 16]) -> [float32x4_t; 2] {
+    // SAFETY: reads the array's 16 bytes; the instruction asks for no alignment.
+    widen_f16x8(unsafe { vreinterpretq_u16_u8(vld1q_u8(source.as_ptr())) })
+}
+
 /// Eight binary16 numbers as floats. `fcvtl` is Armv8.0, but its Rust intrinsic came after our oldest compiler.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(crate) fn load_f16x8(source: &[u16; 8]) -> [float32x4_t; 2] {
+    // SAFETY: reads the array's 8 elements.
+    widen_f16x8(unsafe { vld1q_u16(source.as_ptr()) })
+}
+
+/// Eight binary16 numbers as floats.
+#[inline]
+#[target_feature(enable = "neon")]
+fn widen_f16x8(bits: uint16x8_t) -> [float32x4_t; 2] {
     let (low, high);
-    // SAFETY: reads the array's 8 elements; the conversions touch registers only.
+    // SAFETY: instructions of Armv8.0, registers only.
     unsafe {
-        let bits: uint16x8_t = vld1q_u16(source.as_ptr());
         asm!("fcvtl {0:v}.4s, {1:v}.4h", out(vreg) low, in(vreg) bits, options(pure, nomem, nostack, preserves_flags));
         asm!("fcvtl2 {0:v}.4s, {1:v}.8h", out(vreg) high, in(vreg) bits, options(pure, nomem, nostack, preserves_flags));
     }

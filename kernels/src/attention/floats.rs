@@ -9,18 +9,21 @@ use crate::pages::{Format, HEAD_DIM_MAX, POSITIONS};
 pub(super) type Query = [f32; HEAD_DIM_MAX];
 /// Eight values of 32 positions.
 pub(super) type Panel = [u8; 16 * POSITIONS];
+/// A row's sums of values.
+pub(super) type Sums = [Lanes; HEAD_DIM_MAX / 8];
 
 /// Runs `task`. `scores(queries, keys, target)` leaves the sums of up to [`TILE`] rows by 32 positions, `sums(weights,
-/// panel, target)` adds to those of up to [`TILE`] rows by eight values.
+/// panels, target)` adds to those of up to [`TILE`] rows by eight values of each panel.
 #[inline(always)]
 pub(super) fn walk(
     task: &mut Task<'_>,
     scores: impl Fn(&[Query], &[u8], &mut [Block]),
-    sums: impl Fn(&[Block], &Panel, &mut [Lanes]),
+    sums: impl Fn(&[Block], &[Panel], &mut [Sums]),
 ) {
     let half = Format::F16.half_bytes(task.head_dim);
     let output = std::mem::take(&mut task.output).as_chunks_mut::<8>().0;
     output.fill([0.0; 8]);
+    let mut now: [Sums; TILE] = [[[0.0; 8]; HEAD_DIM_MAX / 8]; TILE];
     let all = task.tokens * task.heads;
     for first in (0..all).step_by(ROWS) {
         let count = ROWS.min(all - first);
@@ -36,20 +39,20 @@ pub(super) fn walk(
                 let end = count.min(tile + TILE);
                 let mut weights: [Block; TILE] = [[[0.0; 8]; POSITIONS / 8]; TILE];
                 scores(&queries[tile..end], keys, &mut weights[..end - tile]);
-                let mut corrections = [None; TILE];
+                let panels = values.as_chunks::<{ 16 * POSITIONS }>().0;
+                let mut seen = [false; TILE];
                 for (index, row) in rows[tile..end].iter_mut().enumerate() {
-                    corrections[index] = weigh(task, row, start, &mut weights[index]);
-                }
-                for (chunk, panel) in values.as_chunks::<{ 16 * POSITIONS }>().0.iter().enumerate() {
-                    let mut now = [[0.0; 8]; TILE];
-                    for ((row, now), correction) in rows[tile..end].iter().zip(&mut now).zip(&corrections) {
-                        *now = output[row.chunk + chunk * task.tokens].map(|value| value * correction.unwrap_or(1.0));
+                    let Some(correction) = weigh(task, row, start, &mut weights[index]) else { continue };
+                    seen[index] = true;
+                    let sources = output[row.chunk..].iter().step_by(task.tokens);
+                    for (now, source) in now[index][..panels.len()].iter_mut().zip(sources) {
+                        *now = source.map(|value| value * correction);
                     }
-                    sums(&weights[..end - tile], panel, &mut now[..end - tile]);
-                    for ((row, now), correction) in rows[tile..end].iter().zip(&now).zip(&corrections) {
-                        if correction.is_some() {
-                            output[row.chunk + chunk * task.tokens] = *now;
-                        }
+                }
+                sums(&weights[..end - tile], panels, &mut now[..end - tile]);
+                for ((row, now), _) in rows[tile..end].iter().zip(&now).zip(seen).filter(|(_, seen)| *seen) {
+                    for (target, now) in output[row.chunk..].iter_mut().step_by(task.tokens).zip(&now[..panels.len()]) {
+                        *target = *now;
                     }
                 }
             }

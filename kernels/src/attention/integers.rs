@@ -11,6 +11,8 @@ pub(super) type Query = [i8; HEAD_DIM_MAX];
 pub(super) type Levels = [i16; POSITIONS];
 /// Eight values of 32 positions.
 pub(super) type Panel = [u8; 8 * POSITIONS];
+/// A row's sums of values.
+pub(super) type Sums = [[i32; 8]; HEAD_DIM_MAX / 8];
 
 /// What the queries of some rows are as integers.
 struct Queries {
@@ -20,16 +22,17 @@ struct Queries {
 }
 
 /// Runs `task`. `scores(queries, keys, target)` leaves the sums of up to [`TILE`] rows by 32 positions, `sums(levels,
-/// panel, target)` those of up to [`TILE`] rows by eight values.
+/// panels, target)` those of up to [`TILE`] rows by eight values of each panel.
 #[inline(always)]
 pub(super) fn walk(
     task: &mut Task<'_>,
     scores: impl Fn(&[Query], &[u8], &mut [[i32; POSITIONS]]),
-    sums: impl Fn(&[Levels], &Panel, &mut [[i32; 8]]),
+    sums: impl Fn(&[Levels], &[Panel], &mut [Sums]),
 ) {
     let half = Format::I8.half_bytes(task.head_dim);
     let output = std::mem::take(&mut task.output).as_chunks_mut::<8>().0;
     output.fill([0.0; 8]);
+    let mut now: [Sums; TILE] = [[[0; 8]; HEAD_DIM_MAX / 8]; TILE];
     let all = task.tokens * task.heads;
     for first in (0..all).step_by(ROWS) {
         let count = ROWS.min(all - first);
@@ -53,15 +56,14 @@ pub(super) fn walk(
                     let factor = queries.factors[tile + index];
                     steps[index] = weigh(task, row, start, &dots[index], factor, &scales, &mut weights[index]);
                 }
-                for (chunk, panel) in values.as_chunks::<{ 8 * POSITIONS }>().0.iter().enumerate() {
-                    let mut now = [[0; 8]; TILE];
-                    sums(&weights[..end - tile], panel, &mut now[..end - tile]);
-                    for ((row, sums), step) in rows[tile..end].iter().zip(&now).zip(&steps) {
-                        if let Some([correction, step]) = *step {
-                            let target = &mut output[row.chunk + chunk * task.tokens];
-                            for lane in 0..8 {
-                                target[lane] = (sums[lane] as f32).mul_add(step, target[lane] * correction);
-                            }
+                let panels = values.as_chunks::<{ 8 * POSITIONS }>().0;
+                sums(&weights[..end - tile], panels, &mut now[..end - tile]);
+                for ((row, sums), step) in rows[tile..end].iter().zip(&now).zip(steps) {
+                    let Some([correction, step]) = step else { continue };
+                    let targets = output[row.chunk..].iter_mut().step_by(task.tokens);
+                    for (target, sums) in targets.zip(&sums[..panels.len()]) {
+                        for lane in 0..8 {
+                            target[lane] = (sums[lane] as f32).mul_add(step, target[lane] * correction);
                         }
                     }
                 }

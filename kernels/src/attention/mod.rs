@@ -27,11 +27,17 @@
 //! largest to each, an order below what 8 bits of the values cost. Sources: Milakov and Gimelshein, Online normalizer
 //! calculation for softmax; Dao et al., FlashAttention (blocks).
 
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 use crate::pages::{Format, Table, check_head_dim};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod floats;
 mod integers;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
 mod rows;
 mod scalar;
 
@@ -73,8 +79,17 @@ impl Operator for Attention {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<Attention>] =
-    &[Variant { name: "attention_f32i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<Attention>] = &[
+    Variant { name: "attention_f32i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "attention_f32i8f32_4x8x8_neon", isa: Isa::Neon, tile: &[4, 8, 8], body: on_arm!(neon::run) },
+    Variant {
+        name: "attention_f32i8f32_4x8x16_neon_dotprod",
+        isa: Isa::NeonDotprod,
+        tile: &[4, 8, 16],
+        body: on_arm!(neon_dotprod::run),
+    },
+    Variant { name: "attention_f32i8f32_4x8x4_avx2", isa: Isa::Avx2, tile: &[4, 8, 4], body: on_x86!(avx2::run) },
+];
 
 /// Runs `task`; see the module.
 ///

@@ -3,7 +3,6 @@
 use super::rows::Block;
 use super::{Task, floats, integers};
 use crate::float16::widen;
-use crate::lanes::Lanes;
 use crate::pages::{Format, POSITIONS};
 
 pub(super) fn run(mut task: Task<'_>) {
@@ -23,11 +22,13 @@ fn scores(queries: &[integers::Query], keys: &[u8], head_dim: usize, target: &mu
     }
 }
 
-fn sums(levels: &[integers::Levels], panel: &integers::Panel, target: &mut [[i32; 8]]) {
+fn sums(levels: &[integers::Levels], panels: &[integers::Panel], target: &mut [integers::Sums]) {
     for (levels, target) in levels.iter().zip(target) {
-        for (lane, sum) in target.iter_mut().enumerate() {
-            let value = |place: usize| panel[(place / 4 * 8 + lane) * 4 + place % 4].cast_signed();
-            *sum = (0..POSITIONS).map(|place| i32::from(levels[place]) * i32::from(value(place))).sum();
+        for (panel, target) in panels.iter().zip(target) {
+            for (lane, sum) in target.iter_mut().enumerate() {
+                let value = |place: usize| panel[(place / 4 * 8 + lane) * 4 + place % 4].cast_signed();
+                *sum = (0..POSITIONS).map(|place| i32::from(levels[place]) * i32::from(value(place))).sum();
+            }
         }
     }
 }
@@ -45,12 +46,14 @@ fn float_scores(queries: &[floats::Query], keys: &[u8], head_dim: usize, target:
     }
 }
 
-fn float_sums(weights: &[Block], panel: &floats::Panel, target: &mut [Lanes]) {
-    let (panel, _) = panel.as_chunks::<2>();
+fn float_sums(weights: &[Block], panels: &[floats::Panel], target: &mut [floats::Sums]) {
     for (weights, target) in weights.iter().zip(target) {
-        for (place, &weight) in weights.as_flattened().iter().enumerate() {
-            for (lane, sum) in target.iter_mut().enumerate() {
-                *sum = widen(u16::from_le_bytes(panel[place * 8 + lane])).mul_add(weight, *sum);
+        for (panel, target) in panels.iter().zip(target) {
+            let (values, _) = panel.as_chunks::<2>();
+            for (place, &weight) in weights.as_flattened().iter().enumerate() {
+                for (lane, sum) in target.iter_mut().enumerate() {
+                    *sum = widen(u16::from_le_bytes(values[place * 8 + lane])).mul_add(weight, *sum);
+                }
             }
         }
     }

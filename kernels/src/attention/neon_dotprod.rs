@@ -1,0 +1,115 @@
+//! `attention_f32i8f32_4x8x16_neon_dotprod`: scores and weighted sums of values by `sdot`; F16 as on `neon`.
+//!
+//! Weights of 14 bits are two digits of 7, which bytes hold: their sums are made apart and put together at the end.
+
+use std::arch::aarch64::{
+    int8x16_t, int32x4_t, vaddq_s32, vandq_s16, vcombine_s8, vdupq_n_s8, vdupq_n_s16, vdupq_n_s32, vmovn_s16,
+    vshlq_n_s32, vshrn_n_s16,
+};
+
+use super::neon::{bytes, run_floats};
+use super::{Task, integers};
+use crate::arm::{dot_lane, load_i8x8, load_i8x16, load_i16x8, store_i32x4};
+use crate::pages::{Format, POSITIONS};
+
+#[target_feature(enable = "neon,dotprod")]
+pub(super) fn run(mut task: Task<'_>) {
+    let dim = task.head_dim;
+    match task.format {
+        Format::I8 => integers::walk(
+            &mut task,
+            |queries, keys, target| match queries.len() {
+                1 => scores::<1>(queries, keys, dim, target),
+                2 => scores::<2>(queries, keys, dim, target),
+                3 => scores::<3>(queries, keys, dim, target),
+                _ => scores::<4>(queries, keys, dim, target),
+            },
+            |levels, panels, target| match levels.len() {
+                1 => sums::<1>(levels, panels, target),
+                2 => sums::<2>(levels, panels, target),
+                3 => sums::<3>(levels, panels, target),
+                _ => sums::<4>(levels, panels, target),
+            },
+        ),
+        Format::F16 => run_floats(&mut task),
+    }
+}
+
+/// R rows by 32 positions.
+#[target_feature(enable = "neon,dotprod")]
+fn scores<const R: usize>(queries: &[integers::Query], keys: &[u8], dim: usize, target: &mut [[i32; POSITIONS]]) {
+    let rows: [&[i8]; R] = std::array::from_fn(|row| &queries[row][..dim]);
+    for (octet, keys) in keys.chunks_exact(8 * dim).enumerate() {
+        let mut sums = [[vdupq_n_s32(0); 2]; R];
+        let (steps, rest) = keys.as_chunks::<128>();
+        for (step, keys) in steps.iter().enumerate() {
+            let values = rows.map(|row| load_i8x16(&row.as_chunks().0[step]));
+            let (groups, _) = keys.as_chunks::<32>();
+            multiply::<0, R>(&mut sums, &values, &groups[0]);
+            multiply::<1, R>(&mut sums, &values, &groups[1]);
+            multiply::<2, R>(&mut sums, &values, &groups[2]);
+            multiply::<3, R>(&mut sums, &values, &groups[3]);
+        }
+        if let [first, second] = rest.as_chunks::<32>().0 {
+            let values = rows.map(|row| {
+                let last = load_i8x8(&row.as_chunks().0[2 * steps.len()]);
+                vcombine_s8(last, last)
+            });
+            multiply::<0, R>(&mut sums, &values, first);
+            multiply::<1, R>(&mut sums, &values, second);
+        }
+        for (sums, target) in sums.into_iter().zip(target.iter_mut()) {
+            let targets = target[8 * octet..][..8].as_chunks_mut::<4>().0;
+            for (target, sum) in targets.iter_mut().zip(sums) {
+                store_i32x4(target, sum);
+            }
+        }
+    }
+}
+
+/// Adds the products of a group of four and lane `LANE` of each row's values.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn multiply<const LANE: usize, const R: usize>(
+    sums: &mut [[int32x4_t; 2]; R],
+    values: &[int8x16_t; R],
+    group: &[u8; 32],
+) {
+    let (halves, _) = group.as_chunks::<16>();
+    let weights = [bytes(&halves[0]), bytes(&halves[1])];
+    for (sums, values) in sums.iter_mut().zip(values) {
+        *sums = [0, 1].map(|half: usize| dot_lane::<LANE>(sums[half], weights[half], *values));
+    }
+}
+
+/// R rows by eight values of each panel. A row's two digits are two rows of a matrix product.
+#[target_feature(enable = "neon,dotprod")]
+fn sums<const R: usize>(levels: &[integers::Levels], panels: &[integers::Panel], target: &mut [integers::Sums]) {
+    // Of each row: sixteen positions' upper and lower digits, twice.
+    let mut digits = [[[vdupq_n_s8(0); R]; 2]; 2];
+    for (row, levels) in levels[..R].iter().enumerate() {
+        for (half, levels) in levels.as_chunks::<16>().0.iter().enumerate() {
+            let (eights, _) = levels.as_chunks::<8>();
+            let [a, b] = [load_i16x8(&eights[0]), load_i16x8(&eights[1])];
+            let low = vdupq_n_s16(0x7f);
+            digits[half][0][row] = vcombine_s8(vshrn_n_s16::<7>(a), vshrn_n_s16::<7>(b));
+            digits[half][1][row] = vcombine_s8(vmovn_s16(vandq_s16(a, low)), vmovn_s16(vandq_s16(b, low)));
+        }
+    }
+    for (index, panel) in panels.iter().enumerate() {
+        let mut sums = [[[vdupq_n_s32(0); 2]; R]; 2];
+        for (half, groups) in panel.as_chunks::<32>().0.as_chunks::<4>().0.iter().enumerate() {
+            for (sums, digits) in sums.iter_mut().zip(&digits[half]) {
+                multiply::<0, R>(sums, digits, &groups[0]);
+                multiply::<1, R>(sums, digits, &groups[1]);
+                multiply::<2, R>(sums, digits, &groups[2]);
+                multiply::<3, R>(sums, digits, &groups[3]);
+            }
+        }
+        for (row, target) in target[..R].iter_mut().enumerate() {
+            for (half, target) in target[index].as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                store_i32x4(target, vaddq_s32(vshlq_n_s32::<7>(sums[0][row][half]), sums[1][row][half]));
+            }
+        }
+    }
+}
