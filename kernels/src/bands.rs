@@ -16,6 +16,9 @@ pub(crate) const GROUPS: usize = 2048;
 /// The same for rows that are too long for that.
 pub(crate) const GROUPS_MAX: usize = 16384;
 
+/// Longest row of bytes, in elements.
+pub(crate) const K_MAX: usize = 4 * GROUPS_MAX;
+
 /// Rows that a band should hold, so that a tile is full.
 const ROWS: usize = 6;
 

@@ -24,6 +24,8 @@ mod arm;
 pub mod attention;
 pub mod average_pool;
 #[cfg(target_arch = "x86_64")]
+mod banded;
+#[cfg(target_arch = "x86_64")]
 mod bands;
 pub mod blend;
 pub mod catalogue;

@@ -4,6 +4,7 @@ use std::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_loadl_epi64, _mm_loadu_si128, _mm_storel_epi64, _mm_storeu_si128, _mm256_loadu_ps,
     _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
+use std::hint::assert_unchecked;
 use std::marker::PhantomData;
 
 /// What a byte may be taken for.
@@ -145,6 +146,8 @@ pub(crate) fn cells_mut<const W: usize, const R: usize>(
         let here = cell;
         // Behind the last cell the pointer may leave the slice, and is not used any more.
         cell = cell.wrapping_add(R * stride);
+        // SAFETY: it lies in the slice. Said because the compiler would look for a `None` behind each cell.
+        unsafe { assert_unchecked(!here.is_null()) };
         // SAFETY: each of the arrays ends at `end` or before it, so inside of the slice; they do not overlap, since the
         // stride is at least their width, and each is handed out once.
         std::array::from_fn(|row| unsafe { &mut *here.wrapping_add(row * stride).cast() })

@@ -26,7 +26,7 @@ mod avx_vnni;
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_dotprod;
-mod scalar;
+pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 use super::Task;
 
-pub(super) fn run(mut task: Task<'_>) {
+pub(crate) fn run(mut task: Task<'_>) {
     let mut pixel = 0;
     for y in task.rows.clone() {
         for x in 0..task.geometry.output_width {

@@ -13,57 +13,22 @@ use std::arch::x86_64::{
     _mm256_set1_epi32, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_unpackhi_epi32, _mm256_unpacklo_epi32,
 };
 
-use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows, without_padding};
-use crate::epilogue::Output;
-use crate::epilogue::avx2::{Block, NO_SUMS, Sums, WAITING, leave};
-use crate::x86::{load_32, load_i32x8, store_8, store_16};
-
-pub(crate) mod picture;
+use super::Gemm;
+use crate::banded::banded;
+use crate::bands::cut;
+use crate::narrow::{BYTES, colours};
+use crate::x86::{load_16, load_32, load_i32x8, store_8, store_16};
 
 /// Rows of a tile.
 const ROWS: usize = 4;
 
-/// Longest row.
-pub(crate) const K_MAX: usize = 4 * GROUPS_MAX;
-
 /// Four activations and their magnitudes.
 type Group = [u8; 8];
 
-#[target_feature(enable = "avx2")]
-pub(super) fn run(mut task: Task<'_>) {
-    if task.gemm.k > K_MAX {
-        return scalar::run(task); // no network has such a layer
-    }
-    let matrix = Matrix { rows: task.rows, width: task.gemm.k, stride: task.input_stride, input: task.input };
-    sweep(&matrix, task.gemm, &mut task.output);
-}
+/// Bytes of a picture's line: its cells, and then their magnitudes.
+const LINE: usize = 2 * BYTES;
 
-/// All rows of `source` by all output channels.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(crate) fn sweep(source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    if short(gemm.k / 4) {
-        sweep_in(&mut [[0; 8]; GROUPS], source, gemm, output);
-    } else {
-        sweep_in(&mut [[0; 8]; GROUPS_MAX], source, gemm, output);
-    }
-}
-
-/// [`sweep`] with bands in `buffer`.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
-    let mut sums = NO_SUMS;
-    bands::sweep::<i8, Group, 4>(buffer, source, [gemm.k / 4, gemm.n], convert, |band, n| {
-        if gemm.n - n > 8 {
-            panel::<2>(&band, gemm, n, &mut sums, output);
-        } else {
-            panel::<1>(&band, gemm, n, &mut sums, output);
-        }
-    });
-}
+banded!("avx2", 1, 2, 3);
 
 /// Puts each four elements and their magnitudes side by side.
 #[inline]
@@ -99,45 +64,6 @@ fn start<const B: usize>(gemm: &Gemm<'_>, n: usize) -> [__m256i; B] {
     start
 }
 
-/// The rows of a band by B x 8 output channels from `n` on.
-#[inline(never)]
-#[target_feature(enable = "avx2")]
-fn panel<const B: usize>(band: &Band<'_, Group>, gemm: &Gemm<'_>, n: usize, sums: &mut Sums, output: &mut Output<'_>) {
-    let (weights, start) = (without_padding(gemm.blocks(n)), start(gemm, n));
-    let block = Block::<B>::new(output, n, gemm.n);
-    for first in (0..band.rows).step_by(WAITING) {
-        let rows = (band.rows - first).min(WAITING);
-        let (mut row, mut free) = (0, &mut sums[..]);
-        while row < rows {
-            let (now, at) = (tile_rows(rows - row, ROWS), first + row);
-            let place;
-            (place, free) = free.split_at_mut(now * B);
-            match now {
-                1 => tile::<1, B>(band.tile(at), weights, start, place),
-                2 => tile::<2, B>(band.tile(at), weights, start, place),
-                3 => tile::<3, B>(band.tile(at), weights, start, place),
-                _ => tile::<ROWS, B>(band.tile(at), weights, start, place),
-            }
-            row += now;
-        }
-        block.finish(sums, band.first + first, rows, output);
-    }
-}
-
-/// Leaves the sums of R rows by B x 8 output channels in `target`.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn tile<const R: usize, const B: usize>(
-    rows: [&[Group]; R],
-    weights: [&[[i8; 32]]; B],
-    start: [__m256i; B],
-    target: &mut [[i32; 8]],
-) {
-    let mut sums = [start; R];
-    accumulate(&mut sums, rows, weights);
-    leave(&sums, target);
-}
-
 /// Adds the products of R rows by B x 8 output channels.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -146,18 +72,34 @@ fn accumulate<const R: usize, const B: usize>(
     rows: [&[Group]; R],
     weights: [&[[i8; 32]]; B],
 ) {
+    let rows = cut(rows, weights[0].len());
+    add_products(sums, weights, |row, step| {
+        let [a, b, c, d, e, f, g, h] = rows[row][step];
+        [[a, b, c, d], [e, f, g, h]]
+    });
+}
+
+/// The same of what `values` says for a row and a step: four activations and their magnitudes.
+#[inline]
+#[target_feature(enable = "avx2")]
+#[expect(clippy::needless_range_loop, reason = "a step is a place in the slices of all blocks and rows")]
+fn add_products<const R: usize, const B: usize>(
+    sums: &mut [[__m256i; B]; R],
+    weights: [&[[i8; 32]]; B],
+    values: impl Fn(usize, usize) -> [[u8; 4]; 2],
+) {
     let ones = _mm256_set1_epi16(1);
     let steps = weights[0].len();
-    let (rows, weights) = (cut(rows, steps), cut(weights, steps));
+    let weights = cut(weights, steps);
     for step in 0..steps {
         let mut panel = [_mm256_setzero_si256(); B];
         for block in 0..B {
             panel[block] = load_32(&weights[block][step]);
         }
         for row in 0..R {
-            let [a, b, c, d, e, f, g, h] = rows[row][step];
-            let values = _mm256_set1_epi32(i32::from_ne_bytes([a, b, c, d]));
-            let magnitudes = _mm256_set1_epi32(i32::from_ne_bytes([e, f, g, h]));
+            let [values, magnitudes] = values(row, step);
+            let values = _mm256_set1_epi32(i32::from_ne_bytes(values));
+            let magnitudes = _mm256_set1_epi32(i32::from_ne_bytes(magnitudes));
             for block in 0..B {
                 let signed = _mm256_sign_epi8(panel[block], values);
                 let pairs = _mm256_maddubs_epi16(magnitudes, signed);
@@ -165,4 +107,43 @@ fn accumulate<const R: usize, const B: usize>(
             }
         }
     }
+}
+
+/// Puts P bytes of each cell and their magnitudes into `line` from `at` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn put<const P: usize>(line: &mut [u8; LINE], at: usize, elements: &[i8]) {
+    let (values, magnitudes) = line.split_at_mut(BYTES);
+    let (values, magnitudes) = (&mut values[at..], &mut magnitudes[at..]);
+    let (chunks, rest) = elements.as_chunks::<16>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let cells = if P == 3 { colours(load_16(chunk)) } else { load_16(chunk) };
+        store_16(values[4 * P * index..].first_chunk_mut().expect("room for 16"), cells);
+        store_16(magnitudes[4 * P * index..].first_chunk_mut().expect("room for 16"), _mm_abs_epi8(cells));
+    }
+    let done = 4 * P * chunks.len();
+    for (index, cell) in rest.as_chunks::<4>().0.iter().enumerate() {
+        for (channel, &value) in cell[..P].iter().enumerate() {
+            values[done + P * index + channel] = value.cast_unsigned();
+            magnitudes[done + P * index + channel] = value.unsigned_abs();
+        }
+    }
+}
+
+/// Adds the products of R windows' cells in a line.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_line<const R: usize, const B: usize>(
+    sums: &mut [[__m256i; B]; R],
+    cells: [&[u8]; R],
+    weights: [&[[i8; 32]]; B],
+) {
+    let mut values: [&[[u8; 4]]; R] = [&[]; R];
+    let mut magnitudes = values;
+    for (row, cells) in cells.into_iter().enumerate() {
+        let (value, magnitude) = cells.split_at(BYTES);
+        (values[row], magnitudes[row]) = (value.as_chunks().0, magnitude.as_chunks().0);
+    }
+    let (values, magnitudes) = (cut(values, weights[0].len()), cut(magnitudes, weights[0].len()));
+    add_products(sums, weights, |row, step| [values[row][step], magnitudes[row][step]]);
 }

@@ -4,18 +4,15 @@
 //! weights too much, so it starts with that much less. Sums may wrap around on the way, as integers do, and end right.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_slli_epi32,
-    _mm256_sub_epi32, _mm256_xor_si256,
+    __m256i, _mm_set1_epi8, _mm_xor_si128, _mm256_dpbusd_avx_epi32, _mm256_set1_epi8, _mm256_set1_epi32,
+    _mm256_setzero_si256, _mm256_slli_epi32, _mm256_sub_epi32, _mm256_xor_si256,
 };
 
-use super::avx2::K_MAX;
-use super::{Gemm, Task, scalar};
-use crate::bands::{self, Band, GROUPS, GROUPS_MAX, Matrix, Source, cut, short, tile_rows, without_padding};
-use crate::epilogue::Output;
-use crate::epilogue::avx2::{Block, NO_SUMS, Sums, WAITING, leave};
-use crate::x86::{load_32, load_i32x8, store_32};
-
-pub(crate) mod picture;
+use super::Gemm;
+use crate::banded::banded;
+use crate::bands::cut;
+use crate::narrow::{BYTES, colours};
+use crate::x86::{load_16, load_32, load_i32x8, store_16, store_32};
 
 /// Rows of a tile.
 const ROWS: usize = 6;
@@ -23,40 +20,10 @@ const ROWS: usize = 6;
 /// Four activations, each 128 more.
 type Group = [u8; 4];
 
-#[target_feature(enable = "avx2,avxvnni")]
-pub(super) fn run(mut task: Task<'_>) {
-    if task.gemm.k > K_MAX {
-        return scalar::run(task); // no network has such a layer
-    }
-    let matrix = Matrix { rows: task.rows, width: task.gemm.k, stride: task.input_stride, input: task.input };
-    sweep(&matrix, task.gemm, &mut task.output);
-}
+/// Bytes of a picture's line: its cells, each byte 128 more.
+const LINE: usize = BYTES;
 
-/// All rows of `source` by all output channels.
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-pub(crate) fn sweep(source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    if short(gemm.k / 4) {
-        sweep_in(&mut [[0; 4]; GROUPS], source, gemm, output);
-    } else {
-        sweep_in(&mut [[0; 4]; GROUPS_MAX], source, gemm, output);
-    }
-}
-
-/// [`sweep`] with bands in `buffer`.
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-fn sweep_in(buffer: &mut [Group], source: &impl Source<i8>, gemm: &Gemm<'_>, output: &mut Output<'_>) {
-    let convert = |elements: &[i8], groups: &mut [Group]| convert(elements, groups);
-    let mut sums = NO_SUMS;
-    bands::sweep::<i8, Group, 4>(buffer, source, [gemm.k / 4, gemm.n], convert, |band, n| {
-        if gemm.n - n > 8 {
-            panel::<2>(&band, gemm, n, &mut sums, output);
-        } else {
-            panel::<1>(&band, gemm, n, &mut sums, output);
-        }
-    });
-}
+banded!("avx2,avxvnni", 1, 2, 3, 4, 5);
 
 /// Adds 128 to each element.
 #[inline]
@@ -84,47 +51,6 @@ fn start<const B: usize>(gemm: &Gemm<'_>, n: usize) -> [__m256i; B] {
     start
 }
 
-/// The rows of a band by B x 8 output channels from `n` on.
-#[inline(never)]
-#[target_feature(enable = "avx2,avxvnni")]
-fn panel<const B: usize>(band: &Band<'_, Group>, gemm: &Gemm<'_>, n: usize, sums: &mut Sums, output: &mut Output<'_>) {
-    let (weights, start) = (without_padding(gemm.blocks(n)), start(gemm, n));
-    let block = Block::<B>::new(output, n, gemm.n);
-    for first in (0..band.rows).step_by(WAITING) {
-        let rows = (band.rows - first).min(WAITING);
-        let (mut row, mut free) = (0, &mut sums[..]);
-        while row < rows {
-            let (now, at) = (tile_rows(rows - row, ROWS), first + row);
-            let place;
-            (place, free) = free.split_at_mut(now * B);
-            match now {
-                1 => tile::<1, B>(band.tile(at), weights, start, place),
-                2 => tile::<2, B>(band.tile(at), weights, start, place),
-                3 => tile::<3, B>(band.tile(at), weights, start, place),
-                4 => tile::<4, B>(band.tile(at), weights, start, place),
-                5 => tile::<5, B>(band.tile(at), weights, start, place),
-                _ => tile::<ROWS, B>(band.tile(at), weights, start, place),
-            }
-            row += now;
-        }
-        block.finish(sums, band.first + first, rows, output);
-    }
-}
-
-/// Leaves the sums of R rows by B x 8 output channels in `target`.
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-fn tile<const R: usize, const B: usize>(
-    rows: [&[Group]; R],
-    weights: [&[[i8; 32]]; B],
-    start: [__m256i; B],
-    target: &mut [[i32; 8]],
-) {
-    let mut sums = [start; R];
-    accumulate(&mut sums, rows, weights);
-    leave(&sums, target);
-}
-
 /// Adds the products of R rows by B x 8 output channels.
 #[inline]
 #[target_feature(enable = "avx2,avxvnni")]
@@ -147,4 +73,38 @@ fn accumulate<const R: usize, const B: usize>(
             }
         }
     }
+}
+
+/// Puts P bytes of each cell into `line` from `at` on, 128 more.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn put<const P: usize>(line: &mut [u8; LINE], at: usize, elements: &[i8]) {
+    let line = &mut line[at..];
+    let (chunks, rest) = elements.as_chunks::<16>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let cells = _mm_xor_si128(load_16(chunk), _mm_set1_epi8(-128));
+        let cells = if P == 3 { colours(cells) } else { cells };
+        store_16(line[4 * P * index..].first_chunk_mut().expect("room for 16"), cells);
+    }
+    let done = 4 * P * chunks.len();
+    for (index, cell) in rest.as_chunks::<4>().0.iter().enumerate() {
+        for (channel, &value) in cell[..P].iter().enumerate() {
+            line[done + P * index + channel] = value.cast_unsigned() ^ 0x80;
+        }
+    }
+}
+
+/// Adds the products of R windows' cells in a line.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn add_line<const R: usize, const B: usize>(
+    sums: &mut [[__m256i; B]; R],
+    cells: [&[u8]; R],
+    weights: [&[[i8; 32]]; B],
+) {
+    let mut groups: [&[Group]; R] = [&[]; R];
+    for (groups, cells) in groups.iter_mut().zip(cells) {
+        *groups = cells.as_chunks().0;
+    }
+    accumulate(sums, groups, weights);
 }

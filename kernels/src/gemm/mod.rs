@@ -129,12 +129,12 @@ pub const VARIANTS: &[Variant<GemmI8>] = &[
         tile: &[6, 16, 16],
         body: on_arm!(neon_dotprod::run),
     },
-    Variant { name: "gemm_i8i8i32_4x16x4_avx2", isa: Isa::Avx2, tile: &[4, 16, 4], body: on_x86!(avx2::run) },
+    Variant { name: "gemm_i8i8i32_4x16x4_avx2", isa: Isa::Avx2, tile: &[4, 16, 4], body: on_x86!(avx2::matrix) },
     Variant {
         name: "gemm_i8i8i32_6x16x4_avx_vnni",
         isa: Isa::AvxVnni,
         tile: &[6, 16, 4],
-        body: on_x86!(avx_vnni::run),
+        body: on_x86!(avx_vnni::matrix),
     },
 ];
 
