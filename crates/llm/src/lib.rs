@@ -6,6 +6,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod fixtures;
 pub mod lookup;
+pub mod marking;
 pub mod sampler;
 pub mod stop;
+pub mod template;
+pub mod tokenizer;
