@@ -8,7 +8,8 @@
 //! only read and write inside them.
 //!
 //! `unsafe` lives in `isa.rs` (one call), `arm.rs` and `x86.rs` (loads, stores and a few instructions), `strided.rs` (slices
-//! a stride apart, checked once a tile), `dot.rs` and `pairs.rs` (tiles in named registers); bodies are safe code.
+//! a stride apart, checked once a tile), `dot.rs` and `pairs.rs` (tiles in named registers), `linear/dot.rs` and
+//! `linear/pairs.rs` (the same of linear layers); bodies are safe code.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

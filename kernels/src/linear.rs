@@ -18,6 +18,14 @@
 //!     y = fma(f32(s), weight_scale[n][g] * scale[g][t], y)  the product rounded to f32, then one fused operation
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+use crate::x86::Columns;
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod dot;
+pub(crate) mod loops;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod pairs;
 #[cfg(test)]
 mod tests;
 
@@ -84,6 +92,158 @@ impl Task<'_> {
         let (panels, groups) = (panels(self.output.len(), self.activations.tokens), self.activations.groups());
         let weights = self.weights.len();
         assert!(weights == panels * groups * block, "{weights} bytes of weights for {panels} x {groups} blocks");
+    }
+}
+
+/// What R tokens read of one group.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a, const R: usize> {
+    pub(crate) quants: &'a [[i8; GROUP]; R],
+    pub(crate) scales: &'a [f32; R],
+    pub(crate) corrections: &'a [i32; R],
+}
+
+/// The steps of R tokens along K.
+#[cfg(target_arch = "x86_64")]
+pub(crate) struct Steps<'a, const R: usize> {
+    quants: Columns<'a, [i8; GROUP], R, 1>,
+    scales: Columns<'a, f32, R, 1>,
+    corrections: Columns<'a, i32, R, 1>,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<'a, const R: usize> Steps<'a, R> {
+    /// Those of the tokens from `first` on.
+    #[inline(always)]
+    pub(crate) fn new(activations: &Activations<'a>, first: usize) -> Self {
+        let (tokens, groups) = (activations.tokens, activations.groups());
+        assert!(R <= tokens && first <= tokens - R, "R tokens from {first} on, of {tokens}");
+        let mut steps = Self {
+            quants: Columns::new(&[[0; GROUP]; R], groups),
+            scales: Columns::new(&[0.0; R], groups),
+            corrections: Columns::new(&[0; R], groups),
+        };
+        if groups > 0 {
+            steps.quants.put(0, &activations.quants.as_chunks().0[first..], tokens);
+            steps.scales.put(0, &activations.scales[first..], tokens);
+            steps.corrections.put(0, &activations.corrections[first..], tokens);
+        }
+        steps
+    }
+
+    /// The next group, if there is one.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<Step<'a, R>> {
+        let ([quants], [scales], [corrections]) = (self.quants.next()?, self.scales.next()?, self.corrections.next()?);
+        Some(Step { quants, scales, corrections })
+    }
+}
+
+/// A call as variants take it apart, its lengths checked: blocks of `B` bytes, eight rows at a time.
+pub(crate) struct Panels<'a, const B: usize> {
+    pub(crate) activations: Activations<'a>,
+    groups: usize,
+    blocks: &'a [[u8; B]],
+    output: &'a mut [[f32; ROWS]],
+    /// How many times eight rows there are.
+    pub(crate) count: usize,
+}
+
+impl<'a, const B: usize> Panels<'a, B> {
+    pub(crate) fn new(task: Task<'a>) -> Self {
+        task.check(B);
+        let Task { activations, weights, output } = task;
+        let (count, groups) = (panels(output.len(), activations.tokens), activations.groups());
+        Self { activations, groups, blocks: weights.as_chunks().0, output: output.as_chunks_mut().0, count }
+    }
+
+    /// The blocks of P times eight rows from `panel` on, group by group.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn blocks<const P: usize>(&self, panel: usize) -> Columns<'a, [u8; B], 1, P> {
+        let mut columns = Columns::new(&[[0; B]; 1], self.groups);
+        for index in 0..P {
+            if self.groups > 0 {
+                columns.put(index, &self.blocks[(panel + index) * self.groups..][..self.groups], 1);
+            }
+        }
+        columns
+    }
+
+    /// Where the results of `panel` for R tokens from `token` on go.
+    #[inline(always)]
+    pub(crate) fn results<const R: usize>(&mut self, panel: usize, token: usize) -> &mut [[f32; ROWS]; R] {
+        self.output[panel * self.activations.tokens + token..].first_chunk_mut().expect("R tokens")
+    }
+
+    /// What the results of P times eight rows from `panel` on by R tokens from `token` on are made of, and where they go: R
+    /// times eight numbers, or P if there is but one token. Without a group along K they are nothing, and there is no tile.
+    #[cfg(target_arch = "aarch64")]
+    #[inline(always)]
+    pub(crate) fn tile<const P: usize, const R: usize, const N: usize>(
+        &mut self,
+        panel: usize,
+        token: usize,
+    ) -> Option<(Tile<'a, B, P, R>, &mut [[f32; ROWS]; N])> {
+        const { assert!(N == P * R && (P == 1 || R == 1)) }
+        let (activations, groups, blocks) =
+            (self.activations, self.groups, &self.blocks[panel * self.groups..][..P * self.groups]);
+        assert!(token + R <= activations.tokens && (P == 1 || activations.tokens == 1), "a token that is not there");
+        let results = self.results::<N>(panel, token);
+        if groups == 0 {
+            *results = [[0.0; ROWS]; N];
+            return None;
+        }
+        Some((Tile { activations, token, groups, blocks }, results))
+    }
+}
+
+/// What P times eight rows by R tokens read, checked by [`Panels`]: what the unsafe edges rely on.
+#[cfg(target_arch = "aarch64")]
+pub(crate) struct Tile<'a, const B: usize, const P: usize, const R: usize> {
+    activations: Activations<'a>,
+    token: usize,
+    groups: usize,
+    blocks: &'a [[u8; B]],
+}
+
+#[cfg(target_arch = "aarch64")]
+impl<const B: usize, const P: usize, const R: usize> Tile<'_, B, P, R> {
+    /// How many groups, at least one.
+    const fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The blocks of the first eight rows, and behind them those of the others.
+    const fn weights(&self) -> *const [u8; B] {
+        self.blocks.as_ptr()
+    }
+
+    /// The blocks of the second eight rows.
+    const fn second_weights(&self) -> *const [u8; B] {
+        const { assert!(P == 2) }
+        self.blocks.as_ptr().wrapping_add(self.groups)
+    }
+
+    /// 32 quants of each of the R tokens, and so on every [`Self::step`].
+    const fn quants(&self) -> *const i8 {
+        self.activations.quants.as_ptr().wrapping_add(self.token * GROUP)
+    }
+
+    /// A scale of each of the R tokens, and so on every [`Self::step`].
+    const fn scales(&self) -> *const f32 {
+        self.activations.scales.as_ptr().wrapping_add(self.token)
+    }
+
+    /// A correction of each of the R tokens, and so on every [`Self::step`].
+    const fn corrections(&self) -> *const i32 {
+        self.activations.corrections.as_ptr().wrapping_add(self.token)
+    }
+
+    /// Bytes from group to group of what has a T for each token, less the `done` that a pointer has moved already.
+    const fn step<T>(&self, done: isize) -> isize {
+        (self.activations.tokens * size_of::<T>()).cast_signed() - done
     }
 }
 

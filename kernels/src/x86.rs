@@ -1,5 +1,6 @@
 //! The unsafe edge on x86: loads and stores. They take arrays, so that their bounds are in their types.
 
+use std::arch::asm;
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_loadl_epi64, _mm_loadu_si128, _mm_storel_epi64, _mm_storeu_si128, _mm256_loadu_ps,
     _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
@@ -115,6 +116,33 @@ pub(crate) fn load_f16x8(source: &[u16; 8]) -> __m256 {
     // SAFETY: reads the array's 8 elements, 16 bytes; `loadu` asks for no alignment.
     let bits = unsafe { _mm_loadu_si128(source.as_ptr().cast()) };
     std::arch::x86_64::_mm256_cvtph_ps(bits)
+}
+
+/// Eight binary16 numbers, little endian as all of x86, as floats.
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+pub(crate) fn load_f16x8_le(source: &[u8; 16]) -> __m256 {
+    std::arch::x86_64::_mm256_cvtph_ps(load_16(source))
+}
+
+/// Four of some bytes, those with number `at`, in all eight places.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn four<const N: usize>(source: &[i8; N], at: usize) -> __m256i {
+    let [a, b, c, d] = source.as_chunks::<4>().0[at];
+    std::arch::x86_64::_mm256_set1_epi32(i32::from_le_bytes([a, b, c, d].map(i8::cast_unsigned)))
+}
+
+/// The same numbers, in registers at this place and not before the last call of this: the compiler would otherwise work on many
+/// tiles at a time, and run out of registers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn here<const N: usize>(mut values: [__m256i; N]) -> [__m256i; N] {
+    for value in &mut values {
+        // SAFETY: no instruction at all. Not `pure`, so that the order of calls is kept.
+        unsafe { asm!("/* {0} */", inout(ymm_reg) * value, options(nomem, nostack, preserves_flags)) };
+    }
+    values
 }
 
 /// Four unsigned bytes in the lowest quarter, zeros above.

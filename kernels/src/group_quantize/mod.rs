@@ -13,9 +13,13 @@
 //!
 //! Some groups, 32 values at a time, make contiguous pieces of all four, so threads may split them.
 
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 use crate::linear::GROUP;
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// Below this all 32 count as 0: 2^-100.
@@ -45,8 +49,16 @@ impl Operator for GroupQuantize {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<GroupQuantize>] =
-    &[Variant { name: "group_quantize_f32i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<GroupQuantize>] = &[
+    Variant { name: "group_quantize_f32i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "group_quantize_f32i8_32_neon", isa: Isa::Neon, tile: &[32], body: on_arm!(neon::run) },
+    Variant { name: "group_quantize_f32i8_32_avx2", isa: Isa::Avx2, tile: &[32], body: on_x86!(avx2::run) },
+];
+
+/// The scale of a group whose largest magnitude this is, and what values are multiplied by.
+pub(crate) const fn scale_and_inverse(largest: f32) -> [f32; 2] {
+    if largest < SMALLEST { [0.0; 2] } else { [largest / 127.0, 127.0 / largest] }
+}
 
 /// Runs `task`; see the module.
 ///

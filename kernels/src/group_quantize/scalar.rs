@@ -1,6 +1,6 @@
 //! `group_quantize_f32i8_scalar`: the law.
 
-use super::{SMALLEST, Task};
+use super::{Task, scale_and_inverse};
 use crate::linear::{GROUP, float_index};
 
 pub(super) fn run(task: Task<'_>) {
@@ -9,7 +9,7 @@ pub(super) fn run(task: Task<'_>) {
         let (group, token) = (index / tokens, index % tokens);
         let value = |at| input[float_index(tokens, group * GROUP + at, token)];
         let largest = (0..GROUP).fold(0.0_f32, |most, at| most.max(value(at).abs()));
-        let [scale, inverse] = if largest < SMALLEST { [0.0; 2] } else { [largest / 127.0, 127.0 / largest] };
+        let [scale, inverse] = scale_and_inverse(largest);
         for (at, quant) in quants.iter_mut().enumerate() {
             *quant = (value(at) * inverse).round_ties_even() as i8;
         }

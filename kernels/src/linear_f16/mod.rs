@@ -9,9 +9,13 @@
 //! `y[t][n]` starts at 0; `y = fma(f32(weight[n][k]), input[t][k], y)` for k ascending, so results are the same bits on every
 //! ISA and for every T. K is a multiple of 8; T and N as in [`crate::linear_i4`].
 
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 use crate::linear::{ROWS, panels};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod pack;
 mod scalar;
 
@@ -37,8 +41,11 @@ impl Operator for LinearF16 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<LinearF16>] =
-    &[Variant { name: "linear_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<LinearF16>] = &[
+    Variant { name: "linear_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "linear_f16_f32f16f32_8x8x8_neon", isa: Isa::Neon, tile: &[8, 8, 8], body: on_arm!(neon::run) },
+    Variant { name: "linear_f16_f32f16f32_8x8x8_avx2", isa: Isa::Avx2, tile: &[8, 8, 8], body: on_x86!(avx2::run) },
+];
 
 /// `output = weights x input`; see the module.
 ///

@@ -13,8 +13,16 @@
 //! Products of a nibble and a quant are at most 1905, so 16 bits hold the 8 (NEON: of a lane) or 16 (AVX2: in pairs) of a
 //! group of 32 that are summed in them, but no more: 30480 of 32767. A group is not longer for that reason.
 
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
 pub mod pack;
 mod scalar;
 
@@ -30,8 +38,23 @@ impl Operator for LinearI4 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<LinearI4>] =
-    &[Variant { name: "linear_i4_i8i4f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<LinearI4>] = &[
+    Variant { name: "linear_i4_i8i4f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "linear_i4_i8i4f32_4x8x32_neon", isa: Isa::Neon, tile: &[4, 8, 32], body: on_arm!(neon::run) },
+    Variant {
+        name: "linear_i4_i8i4f32_8x8x32_neon_dotprod",
+        isa: Isa::NeonDotprod,
+        tile: &[8, 8, 32],
+        body: on_arm!(neon_dotprod::run),
+    },
+    Variant { name: "linear_i4_i8i4f32_4x8x32_avx2", isa: Isa::Avx2, tile: &[4, 8, 32], body: on_x86!(avx2::run) },
+    Variant {
+        name: "linear_i4_i8i4f32_4x8x32_avx_vnni",
+        isa: Isa::AvxVnni,
+        tile: &[4, 8, 32],
+        body: on_x86!(avx_vnni::run),
+    },
+];
 
 /// `output = weights x activations`; see the module.
 ///

@@ -9,8 +9,16 @@
 //! The law stands in [`crate::linear`]; T, K and N as in [`crate::linear_i4`]. Two products fit 16 bits (32258 of 32767),
 //! which the NEON and AVX2 variants rely on.
 
-use crate::isa::{Isa, Operator, Variant, choose};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
 pub mod pack;
 mod scalar;
 
@@ -26,8 +34,23 @@ impl Operator for LinearI8 {
 }
 
 /// From the plainest to the best.
-pub const VARIANTS: &[Variant<LinearI8>] =
-    &[Variant { name: "linear_i8_i8i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) }];
+pub const VARIANTS: &[Variant<LinearI8>] = &[
+    Variant { name: "linear_i8_i8i8f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "linear_i8_i8i8f32_2x8x32_neon", isa: Isa::Neon, tile: &[2, 8, 32], body: on_arm!(neon::run) },
+    Variant {
+        name: "linear_i8_i8i8f32_4x8x32_neon_dotprod",
+        isa: Isa::NeonDotprod,
+        tile: &[4, 8, 32],
+        body: on_arm!(neon_dotprod::run),
+    },
+    Variant { name: "linear_i8_i8i8f32_4x8x32_avx2", isa: Isa::Avx2, tile: &[4, 8, 32], body: on_x86!(avx2::run) },
+    Variant {
+        name: "linear_i8_i8i8f32_4x8x32_avx_vnni",
+        isa: Isa::AvxVnni,
+        tile: &[4, 8, 32],
+        body: on_x86!(avx_vnni::run),
+    },
+];
 
 /// `output = weights x activations`; see the module.
 ///
