@@ -3,9 +3,13 @@
 //!
 //! [`Writer`] makes one; [`Bundle::open`] maps one and uses it in place. A bad file is an error that names the tensor or
 //! step and the reason, never a panic; a damaged one is found by its checksums.
+//!
+//! A bundle of kind `llm` holds a language model instead of a program: [`language`] opens and writes those, [`kind`] says
+//! which of the two a file is.
 
 pub mod error;
 mod format;
+pub mod language;
 pub(crate) mod map;
 mod read;
 mod table;
@@ -25,6 +29,17 @@ use crate::arena::{ALIGNMENT, AlignedBytes};
 use crate::metadata::{Origin, Vision};
 use crate::model::{Model, Storage, TensorView};
 use crate::program::Program;
+
+/// What the bundle at `path` is for, from its header alone.
+///
+/// # Errors
+/// When the file cannot be opened, or its header or table is no bundle's.
+pub fn kind(path: &Path) -> Result<Kind, BundleError> {
+    let named = |fault| BundleError::new(path.display().to_string(), fault);
+    let mapping = map::Mapping::open(path).map_err(|source| named(Fault::Open(source)))?;
+    let mapping = mapping.ok_or_else(|| named(Fault::Replaced))?;
+    read::container(mapping.as_ref()).map(|container| container.kind).map_err(named)
+}
 
 /// An opened, verified bundle. Share it, or [`Bundle::model`], as `Arc`: all executors use one mapping.
 #[derive(Debug)]

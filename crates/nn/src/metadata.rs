@@ -1,6 +1,7 @@
 //! What a bundle says of itself beside its network: where it comes from, how a picture goes in, how results come out.
 
 pub mod head;
+pub mod language;
 
 use serde::{Deserialize, Serialize};
 

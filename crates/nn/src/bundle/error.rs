@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::format::Kind;
+use crate::metadata::language::InvalidLanguage;
 use crate::program::verify::InvalidProgram;
 
 /// A bundle that cannot be used: which one, and why.
@@ -104,8 +106,19 @@ pub enum Fault {
         reason: String,
     },
     /// A kind of model that this build does not run.
-    #[error("it is a `{0}`, which this build does not run; it runs detector, classifier and raw")]
+    #[error("it is a `{0}`, which this build does not run; it runs detector, classifier, raw and llm")]
     Kind(String),
+    /// A kind of model that does something else than what it is wanted for.
+    #[error("it is a `{found}`, but {wanted} is needed here; `clawdbot inspect` shows what a bundle is")]
+    OtherKind {
+        /// What it is.
+        found: Kind,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A language model that must not run.
+    #[error("what it says of its language model makes no sense: {0}; convert the model again")]
+    Language(#[from] InvalidLanguage),
     /// A program that must not run.
     #[error("{0}; convert the model again")]
     Program(#[from] InvalidProgram),

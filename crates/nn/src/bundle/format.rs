@@ -39,6 +39,10 @@ pub(super) const KEY_PROGRAM: &str = "clawdbot.program";
 pub(super) const KEY_VISION: &str = "clawdbot.vision";
 /// JSON: origin.
 pub(super) const KEY_ORIGIN: &str = "clawdbot.origin";
+/// JSON: what a language model is; in bundles of kind `llm` only.
+pub(super) const KEY_LANGUAGE: &str = "clawdbot.language";
+/// The tensor that holds a language model's `tokenizer.json`.
+pub(super) const TOKENIZER: &str = "tokenizer.json";
 
 /// What a bundle is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,9 +53,13 @@ pub enum Kind {
     Classifier,
     /// A network whose outputs we do not interpret.
     Raw,
+    /// A language model.
+    Llm,
 }
 
 impl Kind {
+    const ALL: [Self; 4] = [Self::Detector, Self::Classifier, Self::Raw, Self::Llm];
+
     /// As written in the file.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -59,6 +67,7 @@ impl Kind {
             Self::Detector => "detector",
             Self::Classifier => "classifier",
             Self::Raw => "raw",
+            Self::Llm => "llm",
         }
     }
 
@@ -75,7 +84,7 @@ impl Kind {
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::Detector, Self::Classifier, Self::Raw].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -18,13 +18,18 @@ use crate::metadata::{Origin, Vision};
 use crate::model::{Entry, Model, Storage};
 use crate::program::Program;
 
-/// Checks all of `storage`. The order matters for the message: first what kind of file it is, then whether it is whole,
-/// then whether what it says makes sense.
-pub(super) fn bundle(storage: Storage) -> Result<Bundle, Fault> {
-    let bytes = storage.as_ref();
-    let file_bytes = bytes.len();
+/// What every bundle has: a header that is whole, and a table of tensors that fits the file.
+pub(super) struct Container {
+    pub(super) kind: Kind,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) entries: BTreeMap<String, Entry>,
+}
+
+/// Checks the header and the table of `bytes`, not what the tensors hold. The order matters for the message: first what
+/// kind of file it is, then whether it is whole, then whether what it says makes sense.
+pub(super) fn container(bytes: &[u8]) -> Result<Container, Fault> {
     let (header_bytes, data) = split(bytes)?;
-    let data_start = file_bytes - data.len();
+    let data_start = bytes.len() - data.len();
     let mut header: Header =
         serde_json::from_slice(header_bytes).map_err(|error| Fault::NotSafetensors(error.to_string()))?;
     let mut metadata = std::mem::take(&mut header.metadata);
@@ -35,10 +40,21 @@ pub(super) fn bundle(storage: Storage) -> Result<Bundle, Fault> {
         return Err(Fault::Tensor { tensor: String::from("(all)"), reason });
     }
     let entries = table::entries(header.lines, data, data_start)?;
+    let kind = metadata.remove(KEY_KIND).ok_or(Fault::NoMetadata(KEY_KIND))?;
+    let kind = Kind::parse(&kind).ok_or(Fault::Kind(kind))?;
+    Ok(Container { kind, metadata, entries })
+}
+
+/// Checks all of `storage`.
+pub(super) fn bundle(storage: Storage) -> Result<Bundle, Fault> {
+    let bytes = storage.as_ref();
+    let file_bytes = bytes.len();
+    let Container { kind, metadata, entries } = container(bytes)?;
+    if kind == Kind::Llm {
+        return Err(Fault::OtherKind { found: kind, wanted: "a network over pictures" });
+    }
     check_tensors(bytes, &entries, &metadata)?;
 
-    let kind = take(&mut metadata, KEY_KIND)?;
-    let kind = Kind::parse(&kind).ok_or(Fault::Kind(kind))?;
     let program: Program = parse(&metadata, KEY_PROGRAM)?;
     let origin: Origin = parse(&metadata, KEY_ORIGIN)?;
     let vision: Option<Vision> =
@@ -85,21 +101,20 @@ fn check_tensors(
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Fault> {
     let sums: Strings = parse(metadata, KEY_TENSOR_CRC)?;
-    for (name, entry) in entries {
-        let computed = crc32fast::hash(&bytes[entry.range.clone()]);
-        let found = sums.0.get(name).map_or("none", String::as_str);
-        if found != format!("{computed:08x}") {
-            return Err(Fault::TensorDamaged { tensor: name.clone(), found: found.to_owned(), computed });
-        }
+    entries.iter().try_for_each(|(name, entry)| check_tensor(name, &bytes[entry.range.clone()], &sums))
+}
+
+/// Compares the checksum of `bytes`, the tensor called `name`, with what `sums` says.
+pub(super) fn check_tensor(name: &str, bytes: &[u8], sums: &Strings) -> Result<(), Fault> {
+    let computed = crc32fast::hash(bytes);
+    let found = sums.0.get(name).map_or("none", String::as_str);
+    if found == format!("{computed:08x}") {
+        return Ok(());
     }
-    Ok(())
+    Err(Fault::TensorDamaged { tensor: name.to_owned(), found: found.to_owned(), computed })
 }
 
-fn take(metadata: &mut BTreeMap<String, String>, key: &'static str) -> Result<String, Fault> {
-    metadata.remove(key).ok_or(Fault::NoMetadata(key))
-}
-
-fn parse<T: DeserializeOwned>(metadata: &BTreeMap<String, String>, key: &'static str) -> Result<T, Fault> {
+pub(super) fn parse<T: DeserializeOwned>(metadata: &BTreeMap<String, String>, key: &'static str) -> Result<T, Fault> {
     let text = metadata.get(key).ok_or(Fault::NoMetadata(key))?;
     serde_json::from_str(text).map_err(|error| Fault::Metadata { key, reason: error.to_string() })
 }

@@ -68,6 +68,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 }
 
 /// A map of strings in which no key appears twice.
+#[derive(Debug)]
 pub(super) struct Strings(pub(super) BTreeMap<String, String>);
 
 impl<'de> Deserialize<'de> for Strings {

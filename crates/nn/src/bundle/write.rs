@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -50,18 +50,7 @@ impl Writer<'_> {
         let kind = Kind::of(self.vision.map(|vision| &vision.head));
         vision::check(kind, self.vision, self.program)?;
         let (table, data) = self.layout()?;
-        let mut header = self.header(kind, table)?;
-        let unpadded = LENGTH_BYTES + header.len();
-        header.resize(unpadded.next_multiple_of(ALIGNMENT) - LENGTH_BYTES, b' ');
-        if header.len() > HEADER_BYTES_MAX {
-            let (found, max) = (header.len() as u64, HEADER_BYTES_MAX as u64);
-            return Err(Fault::TooLarge { what: "header", found, max });
-        }
-        if let Some((crc, at)) = header_crc(&header) {
-            header[at..at + 8].copy_from_slice(format!("{crc:08x}").as_bytes());
-        }
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.extend_from_slice(&header);
+        let mut bytes = sealed(self.header(kind, table)?)?;
         bytes.extend_from_slice(&data);
         Ok(bytes)
     }
@@ -118,30 +107,73 @@ impl Writer<'_> {
     }
 }
 
-fn text(key: &'static str, part: &impl serde::Serialize) -> Result<Value, Fault> {
+/// The beginning of a file: the header's length and `json` filled up with spaces, so that the data begins on a multiple of
+/// [`ALIGNMENT`]; with the header's checksum in place.
+pub(super) fn sealed(json: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let mut header = json;
+    let unpadded = LENGTH_BYTES + header.len();
+    header.resize(unpadded.next_multiple_of(ALIGNMENT) - LENGTH_BYTES, b' ');
+    if header.len() > HEADER_BYTES_MAX {
+        let (found, max) = (header.len() as u64, HEADER_BYTES_MAX as u64);
+        return Err(Fault::TooLarge { what: "header", found, max });
+    }
+    if let Some((crc, at)) = header_crc(&header) {
+        header[at..at + 8].copy_from_slice(format!("{crc:08x}").as_bytes());
+    }
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(&header);
+    Ok(bytes)
+}
+
+pub(super) fn text(key: &'static str, part: &impl serde::Serialize) -> Result<Value, Fault> {
     let text = serde_json::to_string(part);
     text.map(Value::String).map_err(|error| Fault::Metadata { key, reason: error.to_string() })
 }
 
 /// Writes `bytes` to a new file beside `path`, flushes it to the disk, and renames it over `path`.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}.part", std::process::id()));
-    let beside = path.with_file_name(beside);
-    let written = write_new(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // The first error is the one to tell; a leftover that cannot be removed either changes nothing about it.
-        drop(fs::remove_file(&beside));
-        return written;
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    let mut replacement = Replacement::create(path)?;
+    replacement.file.write_all(bytes)?;
+    replacement.commit()
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// A new file beside another, which it takes the place of in the end; goes away when it is dropped before.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) file: File,
+    beside: PathBuf,
+    path: PathBuf,
+    committed: bool,
+}
+
+impl Replacement {
+    /// An empty file beside `path`.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let name =
+            path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.part", std::process::id()));
+        let beside = path.with_file_name(hidden);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
+        Ok(Self { file, beside, path: path.to_owned(), committed: false })
+    }
+
+    /// Flushes it to the disk and renames it, so that whoever has the old file mapped keeps it whole.
+    pub(super) fn commit(mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.beside, &self.path)?;
+        self.committed = true;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Whatever went wrong is told already; a leftover that cannot be removed either changes nothing about it.
+            drop(fs::remove_file(&self.beside));
+        }
+    }
 }

@@ -124,7 +124,8 @@ fn metadata() {
         |key: &'static str, value: &'static str| move |header: &mut Value| header["__metadata__"][key] = value.into();
     check("it has format version `1`, this build reads 2", set(KEY_VERSION, "1"));
     check("it has format version ``", set(KEY_VERSION, ""));
-    check("it is a `llm`, which this build does not run", set(KEY_KIND, "llm"));
+    check("it is a `oracle`, which this build does not run", set(KEY_KIND, "oracle"));
+    check("it is a `llm`, but a network over pictures is needed", set(KEY_KIND, "llm"));
     check("it says detector, but its head makes it a classifier", set(KEY_KIND, "detector"));
     check("`clawdbot.program` in its metadata is bad", set(KEY_PROGRAM, "{"));
     check("`clawdbot.vision` in its metadata is bad", set(KEY_VISION, "[]"));

@@ -1,0 +1,231 @@
+//! From a description and packed tensors to a bundle, tensor after tensor.
+
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::arena::ALIGNMENT;
+use crate::bundle::error::{BundleError, Fault};
+use crate::bundle::format::{
+    FILE_BYTES_MAX, FORMAT_VERSION, KEY_HEADER_CRC, KEY_KIND, KEY_LANGUAGE, KEY_ORIGIN, KEY_TENSOR_CRC, KEY_VERSION,
+    Kind, METADATA, PADDING, PADDING_TYPE, TOKENIZER, type_name,
+};
+use crate::bundle::write::{Replacement, sealed, text};
+use crate::metadata::Origin;
+use crate::metadata::language::{Language, Precision, TensorForm, TensorWanted};
+use crate::tensor::DataType;
+
+/// Bytes that are collected before they are written.
+const BUFFER: usize = 1 << 20;
+
+/// A tensor that a bundle will hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedTensor {
+    /// `layers.3.attention.qkv`.
+    pub name: String,
+    /// The type of one element.
+    pub data_type: DataType,
+    /// The packed shape.
+    pub shape: Vec<usize>,
+    start: u64,
+    bytes: u64,
+}
+
+/// Writes a bundle beside its path and renames it there in the end; what is dropped before leaves nothing behind.
+///
+/// The tensors come in the order of [`LanguageWriter::planned`], each in as many pieces as one likes.
+#[derive(Debug)]
+pub struct LanguageWriter {
+    name: String,
+    file: BufWriter<FileOf>,
+    planned: Vec<PlannedTensor>,
+    metadata: Map<String, Value>,
+    data_start: u64,
+    at: usize,
+    written: u64,
+    hasher: crc32fast::Hasher,
+    sums: Map<String, Value>,
+}
+
+/// [`Replacement`] as something to write to.
+#[derive(Debug)]
+struct FileOf(Replacement);
+
+impl Write for FileOf {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.file.flush()
+    }
+}
+
+impl LanguageWriter {
+    /// Begins a bundle at `path`. `precision` says how the matrix of each name is packed. The tokenizer, a
+    /// `tokenizer.json`, is written at once.
+    ///
+    /// # Errors
+    /// When the description makes no sense, or the file cannot be written.
+    pub fn create(
+        path: &Path,
+        language: &Language,
+        tokenizer: Option<&str>,
+        origin: &Origin,
+        precision: &dyn Fn(&str) -> Precision,
+    ) -> Result<Self, BundleError> {
+        let name = path.display().to_string();
+        let named = |fault| BundleError::new(name.clone(), fault);
+        language.check().map_err(|error| named(error.into()))?;
+        let planned = plan(language, tokenizer.map_or(0, str::len), precision).map_err(named)?;
+        let mut metadata = Map::new();
+        metadata.insert(KEY_VERSION.to_owned(), FORMAT_VERSION.to_string().into());
+        metadata.insert(KEY_HEADER_CRC.to_owned(), "00000000".into());
+        metadata.insert(KEY_KIND.to_owned(), Kind::Llm.name().into());
+        metadata.insert(KEY_LANGUAGE.to_owned(), text(KEY_LANGUAGE, language).map_err(named)?);
+        metadata.insert(KEY_ORIGIN.to_owned(), text(KEY_ORIGIN, origin).map_err(named)?);
+        let sums = planned.iter().map(|tensor| (tensor.name.clone(), "00000000".into())).collect();
+        let beginning = header(&planned, &metadata, &sums).map_err(named)?;
+        let replacement = Replacement::create(path).map_err(|error| named(Fault::Write(error)))?;
+        let file = BufWriter::with_capacity(BUFFER, FileOf(replacement));
+        let (hasher, data_start) = (crc32fast::Hasher::new(), beginning.len() as u64);
+        let mut writer = Self { name, file, planned, metadata, data_start, at: 0, written: 0, hasher, sums };
+        writer.raw(&beginning)?;
+        if let Some(text) = tokenizer {
+            writer.append(TOKENIZER, text.as_bytes())?;
+        }
+        Ok(writer)
+    }
+
+    /// All tensors, in the order in which they must come; the tokenizer, if there is one, is first and already written.
+    #[must_use]
+    pub fn planned(&self) -> &[PlannedTensor] {
+        &self.planned
+    }
+
+    /// Writes the next bytes of the tensor called `name`, which must be the one whose turn it is.
+    ///
+    /// # Errors
+    /// When it is not, when they are more than it has, or when the file cannot be written.
+    pub fn append(&mut self, name: &str, bytes: &[u8]) -> Result<(), BundleError> {
+        let Some(tensor) = self.planned.get(self.at).filter(|tensor| tensor.name == name) else {
+            return Err(self.refuse(name, String::from("it is not its turn")));
+        };
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let (start, total) = (tensor.start, tensor.bytes);
+        let end = self.written + bytes.len() as u64;
+        if end > total {
+            return Err(self.refuse(name, format!("{end} bytes were given, but it has {total}")));
+        }
+        if self.written == 0 {
+            let before = self.at.checked_sub(1).and_then(|at| self.planned.get(at));
+            let padding = start - before.map_or(0, |tensor| tensor.start + tensor.bytes);
+            self.raw(&[0; ALIGNMENT][..usize::try_from(padding).unwrap_or(ALIGNMENT)])?;
+        }
+        self.raw(bytes)?;
+        self.hasher.update(bytes);
+        self.written = end;
+        if end == total {
+            let sum = std::mem::take(&mut self.hasher).finalize();
+            self.sums.insert(name.to_owned(), format!("{sum:08x}").into());
+            self.at += 1;
+            self.written = 0;
+        }
+        Ok(())
+    }
+
+    /// [`LanguageWriter::append`] for a tensor of floats.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append_floats(&mut self, name: &str, floats: &[f32]) -> Result<(), BundleError> {
+        self.append(name, bytemuck::cast_slice(floats))
+    }
+
+    /// Puts the header with all checksums in front, flushes the file to the disk and renames it. Returns its length.
+    ///
+    /// # Errors
+    /// When tensors are missing, or the file cannot be written.
+    pub fn finish(self) -> Result<u64, BundleError> {
+        if let Some(tensor) = self.planned.get(self.at) {
+            let name = tensor.name.clone();
+            return Err(self.refuse(&name, String::from("it is missing, or not whole")));
+        }
+        let beginning = header(&self.planned, &self.metadata, &self.sums)
+            .map_err(|fault| BundleError::new(self.name.clone(), fault))?;
+        let length = self.data_start + self.planned.last().map_or(0, |tensor| tensor.start + tensor.bytes);
+        let name = self.name;
+        let failed = |error| BundleError::new(name.clone(), Fault::Write(error));
+        let mut file = self.file.into_inner().map_err(|error| failed(error.into_error()))?.0;
+        file.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        file.file.write_all(&beginning).map_err(failed)?;
+        file.commit().map_err(failed)?;
+        Ok(length)
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<(), BundleError> {
+        self.file.write_all(bytes).map_err(|error| BundleError::new(self.name.clone(), Fault::Write(error)))
+    }
+
+    fn refuse(&self, tensor: &str, reason: String) -> BundleError {
+        BundleError::new(self.name.clone(), Fault::Tensor { tensor: tensor.to_owned(), reason })
+    }
+}
+
+/// Where every tensor will lie, counted from the data's first byte.
+fn plan(
+    language: &Language,
+    tokenizer_bytes: usize,
+    precision: &dyn Fn(&str) -> Precision,
+) -> Result<Vec<PlannedTensor>, Fault> {
+    let mut planned = Vec::new();
+    let mut end = 0_u64;
+    let mut place = |name: String, data_type: DataType, shape: Vec<usize>| {
+        let start = end.next_multiple_of(ALIGNMENT as u64);
+        let bytes = shape.iter().fold(data_type.bytes() as u64, |product, &side| product.saturating_mul(side as u64));
+        end = start.saturating_add(bytes);
+        planned.push(PlannedTensor { name, data_type, shape, start, bytes });
+    };
+    if tokenizer_bytes > 0 {
+        place(TOKENIZER.to_owned(), DataType::U8, vec![tokenizer_bytes]);
+    }
+    for TensorWanted { name, form } in language.architecture.tensors() {
+        let (data_type, shape) = match form {
+            TensorForm::Floats { length } => (DataType::F32, vec![length]),
+            TensorForm::Matrix { rows, columns } => precision(&name).packed(rows, columns),
+        };
+        place(name, data_type, shape);
+    }
+    if end > FILE_BYTES_MAX {
+        return Err(Fault::TooLarge { what: "size", found: end, max: FILE_BYTES_MAX });
+    }
+    Ok(planned)
+}
+
+/// The beginning of the file. Its length does not depend on the checksums.
+fn header(
+    planned: &[PlannedTensor],
+    metadata: &Map<String, Value>,
+    sums: &Map<String, Value>,
+) -> Result<Vec<u8>, Fault> {
+    let mut table = Map::new();
+    let mut end = 0;
+    for PlannedTensor { name, data_type, shape, start, bytes } in planned {
+        if *start > end {
+            let line = json!({"dtype": PADDING_TYPE, "shape": [start - end], "data_offsets": [end, start]});
+            table.insert(format!("{PADDING}{end}"), line);
+        }
+        end = start + bytes;
+        table.insert(
+            name.clone(),
+            json!({"dtype": type_name(*data_type), "shape": shape, "data_offsets": [start, end]}),
+        );
+    }
+    let mut metadata = metadata.clone();
+    metadata.insert(KEY_TENSOR_CRC.to_owned(), Value::Object(sums.clone()).to_string().into());
+    table.insert(METADATA.to_owned(), Value::Object(metadata));
+    sealed(Value::Object(table).to_string().into_bytes())
+}
