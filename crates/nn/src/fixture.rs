@@ -9,6 +9,19 @@ use crate::program::{
 };
 use crate::tensor::DataType;
 
+/// A file of `shared/data` beside the repository; `None` (said aloud) where it is missing, unless
+/// `CLAWDBOT_REQUIRE_DATA=1` makes that a failure.
+pub(crate) fn data(path: &str) -> Option<std::path::PathBuf> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var("CLAWDBOT_REQUIRE_DATA").as_deref() != Ok("1"), "{} is missing", path.display());
+    let notice = format!("SKIPPED: {} is missing\n", path.display());
+    std::io::Write::write_all(&mut std::io::stderr(), notice.as_bytes()).unwrap();
+    None
+}
+
 const CELL: Window = Window { kernel: [1, 1], stride: [1, 1], padding: [0; 4] };
 const AROUND: Window = Window { kernel: [3, 3], stride: [1, 1], padding: [1; 4] };
 

@@ -9,6 +9,7 @@ pub mod bundle;
 pub mod executor;
 #[cfg(test)]
 mod fixture;
+pub mod gguf;
 pub mod graph;
 pub mod metadata;
 pub mod model;
