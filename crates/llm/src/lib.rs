@@ -6,6 +6,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod constrain;
 #[cfg(test)]
 mod fixtures;
 pub mod lookup;
