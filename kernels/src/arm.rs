@@ -4,10 +4,10 @@
 
 use std::arch::aarch64::{
     float32x4_t, int8x8_t, int8x8x4_t, int8x16_t, int16x8_t, int16x8x4_t, int32x4_t, int32x4x2_t, uint8x8_t,
-    uint8x16_t, uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vget_low_s8, vld1_s8, vld1_u8, vld1q_dup_s64,
-    vld1q_f32, vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_dup_s32, vld2q_u8, vld3q_u8,
-    vreinterpretq_s8_s32, vreinterpretq_s16_s64, vreinterpretq_s64_s8, vreinterpretq_u16_u8, vst1_s8, vst1q_f32,
-    vst1q_lane_s64, vst1q_s8, vst1q_s32, vst4_s8, vst4q_s16,
+    uint8x16_t, uint8x16x2_t, uint8x16x3_t, uint8x16x4_t, uint16x8_t, vget_low_s8, vld1_s8, vld1_u8, vld1q_f32,
+    vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vld1q_u8_x4, vld1q_u16, vld2q_dup_s32, vld2q_u8, vld3q_u8,
+    vreinterpretq_s8_s32, vreinterpretq_s64_s8, vreinterpretq_u16_u8, vst1_s8, vst1q_f32, vst1q_lane_s64, vst1q_s8,
+    vst1q_s16, vst1q_s32, vst1q_u16, vst4_s8, vst4q_s16,
 };
 use std::arch::asm;
 
@@ -249,12 +249,40 @@ pub(crate) fn store_f32x4(target: &mut [f32; 4], value: float32x4_t) {
     unsafe { vst1q_f32(target.as_mut_ptr(), value) }
 }
 
-/// Four short integers, in both halves of a register.
+/// `sums` and the products of the upper four short integers: `smlal2`. See [`multiply_high`].
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn load_i16x4x2(source: &[i16; 4]) -> int16x8_t {
-    // SAFETY: reads the array's 4 elements; the instruction asks for no alignment.
-    vreinterpretq_s16_s64(unsafe { vld1q_dup_s64(source.as_ptr().cast()) })
+pub(crate) fn multiply_add_high_i16(mut sums: int32x4_t, a: int16x8_t, b: int16x8_t) -> int32x4_t {
+    // SAFETY: one instruction of Armv8.0, registers only.
+    unsafe {
+        asm!(
+            "smlal2 {sums:v}.4s, {a:v}.8h, {b:v}.8h",
+            sums = inout(vreg) sums, a = in(vreg) a, b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sums
+}
+
+/// Stores eight short integers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_i16x8(target: &mut [i16; 8], value: int16x8_t) {
+    // SAFETY: writes the array's 8 elements.
+    unsafe { vst1q_s16(target.as_mut_ptr(), value) }
+}
+
+/// Stores eight floats as binary16 numbers, rounded as the processor is set to: half to even.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store_f16x8(target: &mut [u16; 8], values: [float32x4_t; 2]) {
+    // SAFETY: the conversions touch registers only; the store writes the array's 8 elements.
+    unsafe {
+        let mut halves: uint16x8_t;
+        asm!("fcvtn {0:v}.4h, {1:v}.4s", out(vreg) halves, in(vreg) values[0], options(pure, nomem, nostack, preserves_flags));
+        asm!("fcvtn2 {0:v}.8h, {1:v}.4s", inout(vreg) halves, in(vreg) values[1], options(pure, nomem, nostack, preserves_flags));
+        vst1q_u16(target.as_mut_ptr(), halves);
+    }
 }
 
 /// Stores four integers.

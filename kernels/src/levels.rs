@@ -18,7 +18,12 @@ pub(crate) fn grid(row: &[Lanes]) -> (f32, f32) {
             most[lane] = larger(most[lane], chunk[lane].abs());
         }
     }
-    let most = largest(most);
+    of_largest(largest(most))
+}
+
+/// [`grid`] of a row whose largest magnitude is `most`.
+#[inline(always)]
+pub(crate) fn of_largest(most: f32) -> (f32, f32) {
     (most / 127.0, if most >= SMALLEST { 127.0 / most } else { 0.0 })
 }
 

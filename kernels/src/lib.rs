@@ -39,6 +39,8 @@ pub mod depthwise_f16;
 pub mod dequantize;
 #[cfg(target_arch = "aarch64")]
 mod dot;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod eight;
 pub mod epilogue;
 mod exponential;
 pub mod float16;

@@ -69,6 +69,14 @@ pub(crate) fn load_i16x8(source: &[i16; 8]) -> __m128i {
     unsafe { _mm_loadu_si128(source.as_ptr().cast()) }
 }
 
+/// Stores eight short integers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn store_i16x8(target: &mut [i16; 8], value: __m128i) {
+    // SAFETY: writes the array's 8 elements; `storeu` asks for no alignment.
+    unsafe { _mm_storeu_si128(target.as_mut_ptr().cast(), value) };
+}
+
 /// Stores sixteen short integers.
 #[inline]
 #[target_feature(enable = "avx2")]

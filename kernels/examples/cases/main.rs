@@ -4,6 +4,7 @@
 //! best instruction set here. Two runs that differ by one repetition differ by exactly one call.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers speaks to its user")]
 
+mod language;
 mod layers;
 mod networks;
 
@@ -34,20 +35,44 @@ const CALLS: &[(&str, Layer)] = &[
     ("add 52x52x64", Layer::add([52, 52], 64)),
 ];
 
+/// The calls of one repetition.
+type Calls = Vec<Box<dyn FnMut()>>;
+
+/// Something to count.
+struct Case {
+    name: &'static str,
+    products: usize,
+    /// Makes up all numbers.
+    prepare: Box<dyn Fn() -> Calls>,
+}
+
+/// All there are.
+fn cases() -> impl Iterator<Item = Case> {
+    let networks = CALLS.iter().map(|&(name, layer)| (name, vec![layer])).chain(networks::all());
+    let networks = networks.map(|(name, layers)| Case {
+        name,
+        products: layers.iter().map(Layer::products).sum(),
+        prepare: Box::new(move || layers.iter().map(|layer| layer.prepare()).collect()),
+    });
+    networks.chain(language::CALLS.iter().map(|&(name, call)| Case {
+        name,
+        products: call.products(),
+        prepare: Box::new(move || vec![call.prepare()]),
+    }))
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let calls = CALLS.iter().map(|&(name, layer)| (name, vec![layer]));
-    let mut cases = calls.chain(networks::all());
     match &arguments[..] {
         [] => {
-            for (name, layers) in cases {
-                println!("{} {name}", layers.iter().map(Layer::products).sum::<usize>());
+            for case in cases() {
+                println!("{} {}", case.products, case.name);
             }
             ExitCode::SUCCESS
         }
-        [wanted, repeats] => match (cases.find(|(name, _)| name == wanted), repeats.parse()) {
-            (Some((_, layers)), Ok(repeats)) => {
-                run(&layers, repeats);
+        [wanted, repeats] => match (cases().find(|case| case.name == wanted), repeats.parse()) {
+            (Some(case), Ok(repeats)) => {
+                run(&case, repeats);
                 ExitCode::SUCCESS
             }
             _ => {
@@ -62,9 +87,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prepares all layers once and runs them in order, `repeats` times.
-fn run(layers: &[Layer], repeats: usize) {
-    let mut calls: Vec<_> = layers.iter().map(|layer| layer.prepare()).collect();
+/// Prepares all calls once and makes them in order, `repeats` times.
+fn run(case: &Case, repeats: usize) {
+    let mut calls = (case.prepare)();
     for _ in 0..repeats {
         for call in &mut calls {
             call();

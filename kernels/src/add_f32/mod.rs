@@ -9,11 +9,15 @@
 //! | tensor | as values | as values | any |
 //! | bias | `[N]` | f32 | any |
 
-use crate::isa::{Isa, Operator, Variant, choose, on_x86};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod wide;
 
 /// What is added.
 #[derive(Clone, Copy, Debug)]
@@ -51,9 +55,10 @@ impl Operator for AddF32 {
     type Task<'a> = Task<'a>;
 }
 
-/// From the plainest to the best. NEON is part of every aarch64 build, so the reference's loops are vectors there.
+/// From the plainest to the best.
 pub const VARIANTS: &[Variant<AddF32>] = &[
     Variant { name: "add_f32_f32f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "add_f32_f32f32_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
     Variant { name: "add_f32_f32f32_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
 ];
 

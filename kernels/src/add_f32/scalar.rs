@@ -3,12 +3,6 @@
 use super::{Addend, Task};
 
 pub(super) fn run(task: Task<'_>) {
-    add(task);
-}
-
-/// Compiled once for each ISA.
-#[inline(always)]
-pub(super) fn add(task: Task<'_>) {
     match task.addend {
         Addend::Tensor { data, factor } => {
             for (value, addend) in task.values.iter_mut().zip(data) {

@@ -1,8 +1,7 @@
-//! `argmax_f32i32_8_avx2`: the reference's loops, which the compiler turns into eight values at a time here.
+//! `argmax_f32i32_8_avx2`: eight lanes, each with its own best.
 
-use super::{Task, scalar};
+use super::Task;
+use super::scalar::settle;
+use crate::eight::x86 as eight;
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn run(task: Task<'_>) {
-    scalar::find(task);
-}
+super::wide::bodies!("avx2,fma");

@@ -8,11 +8,15 @@
 //! | count | | N without padding, below 2^31 | |
 //! | places | `[tokens]` | | 0..count |
 
-use crate::isa::{Isa, Operator, Variant, choose, on_x86};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod wide;
 
 /// One call.
 #[derive(Debug)]
@@ -33,9 +37,10 @@ impl Operator for Argmax {
     type Task<'a> = Task<'a>;
 }
 
-/// From the plainest to the best. NEON is part of every aarch64 build, so the reference's loops are vectors there.
+/// From the plainest to the best.
 pub const VARIANTS: &[Variant<Argmax>] = &[
     Variant { name: "argmax_f32i32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "argmax_f32i32_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
     Variant { name: "argmax_f32i32_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
 ];
 

@@ -3,39 +3,34 @@
 use super::Task;
 
 pub(super) fn run(task: Task<'_>) {
-    find(task);
-}
-
-/// Compiled once for each ISA: eight lanes, each with its own best chunk, then the lanes against each other.
-#[inline(always)]
-pub(super) fn find(task: Task<'_>) {
     let Task { count, logits, places } = task;
     let tokens = places.len();
     let (chunks, _) = logits.as_chunks::<8>();
     for (token, place) in places.iter_mut().enumerate() {
-        let (mut best, mut chunk_of) = ([f32::NEG_INFINITY; 8], [0_u32; 8]);
-        let whole = chunks[token..].iter().step_by(tokens).take(count / 8);
-        for (index, chunk) in (0_u32..).zip(whole) {
-            for lane in 0..8 {
-                let above = chunk[lane] > best[lane];
-                best[lane] = if above { chunk[lane] } else { best[lane] };
-                chunk_of[lane] = if above { index } else { chunk_of[lane] };
-            }
+        let mut best = (f32::NEG_INFINITY, 0);
+        for at in 0..count {
+            let value = chunks[at / 8 * tokens + token][at % 8];
+            best = if value > best.0 { (value, at as u32) } else { best };
         }
-        let mut first = (f32::NEG_INFINITY, 0);
-        for lane in 0..8_u32 {
-            let (value, at) = (best[lane as usize], chunk_of[lane as usize] * 8 + lane);
-            if value > first.0 || (value == first.0 && value > f32::NEG_INFINITY && at < first.1) {
-                first = (value, at);
-            }
-        }
-        let tail = count - count % 8;
-        for at in tail..count {
-            let value = chunks[tail / 8 * tokens + token][at - tail];
-            if value > first.0 {
-                first = (value, at as u32);
-            }
-        }
-        *place = first.1;
+        *place = best.1;
     }
+}
+
+/// The place of the first largest among the best of eight lanes, each of which has one in the chunk of that number, and
+/// what lies behind the last whole chunk.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+pub(super) fn settle(best: [f32; 8], chunk_of: [u32; 8], logit: impl Fn(usize) -> f32, count: usize) -> u32 {
+    let mut first = (f32::NEG_INFINITY, 0);
+    for (lane, (value, chunk)) in (0_u32..).zip(best.into_iter().zip(chunk_of)) {
+        let at = chunk * 8 + lane;
+        if value > first.0 || (value == first.0 && value > f32::NEG_INFINITY && at < first.1) {
+            first = (value, at);
+        }
+    }
+    for at in count - count % 8..count {
+        if logit(at) > first.0 {
+            first = (logit(at), at as u32);
+        }
+    }
+    first.1
 }

@@ -9,46 +9,62 @@ use std::arch::x86_64::{
     _mm256_hadd_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_permute4x64_epi64, _mm256_set1_epi16,
     _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8,
 };
+use std::ops::Range;
 
-use super::rows::Block;
+use super::integers::{Dots, Levels};
+use super::rows::{Block, LEVEL_MAX, Row};
 use super::{Task, floats, integers};
+use crate::eight::x86 as eight;
+use crate::exponential::ROUND;
+use crate::levels::SMALLEST;
 use crate::pages::{Format, POSITIONS};
 use crate::x86::{load_16, load_32, load_f32x8, store_f32x8, store_i32x8};
 
+super::wide::bodies!("avx2,fma");
+
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn run(mut task: Task<'_>) {
+pub(super) fn run(task: Task<'_>) {
     let dim = task.head_dim;
     match task.format {
-        Format::I8 => integers::walk(
-            &mut task,
-            |queries, keys, target| match queries.len() {
+        Format::I8 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| match queries.len() {
                 1 => scores::<1>(queries, keys, dim, target),
                 2 => scores::<2>(queries, keys, dim, target),
                 3 => scores::<3>(queries, keys, dim, target),
                 _ => scores::<4>(queries, keys, dim, target),
-            },
-            |levels, panels, target| match levels.len() {
+            };
+            let sums = |levels: &[_], panels: &[_], target: &mut [_]| match levels.len() {
                 1 => sums::<1>(levels, panels, target),
                 2 => sums::<2>(levels, panels, target),
                 3 => sums::<3>(levels, panels, target),
                 _ => sums::<4>(levels, panels, target),
-            },
-        ),
-        Format::F16 => floats::walk(
-            &mut task,
-            |queries, keys, target| match queries.len() {
+            };
+            let quantize = |values: &[_], target: &mut [_]| quantize(values, target);
+            let weigh = |row: &mut _, dots: Dots<'_>, visible: &Range<_>, target: &mut _| {
+                weigh_integers(row, dots, visible, target)
+            };
+            let add = |target: &mut _, sums: &_, steps| add(target, sums, steps);
+            let multiply = |target: &mut _, factor| multiply(target, factor);
+            integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
+        }
+        Format::F16 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| match queries.len() {
                 1 => float_scores::<1, 4>(queries, keys, dim, target),
                 2 => float_scores::<2, 4>(queries, keys, dim, target),
                 3 => float_scores::<3, 2>(queries, keys, dim, target),
                 _ => float_scores::<4, 2>(queries, keys, dim, target),
-            },
-            |weights, panels, target| match weights.len() {
+            };
+            let sums = |weights: &[_], panels: &[_], target: &mut [_]| match weights.len() {
                 1 => float_sums::<1, 4>(weights, panels, target),
                 2 => float_sums::<2, 4>(weights, panels, target),
                 3 => float_sums::<3, 2>(weights, panels, target),
                 _ => float_sums::<4, 2>(weights, panels, target),
-            },
-        ),
+            };
+            let weigh =
+                |row: &mut _, scores: &mut _, scale, visible: &Range<_>| weigh_floats(row, scores, scale, visible);
+            let multiply = |target: &mut _, factor| multiply(target, factor);
+            floats::walk(task, floats::Parts { scores, weigh, sums, multiply });
+        }
     }
 }
 

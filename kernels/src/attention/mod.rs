@@ -34,12 +34,15 @@ use crate::pages::{Format, Table, check_head_dim};
 mod avx2;
 mod floats;
 mod integers;
+mod law;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_dotprod;
 mod rows;
 mod scalar;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod wide;
 
 /// One call.
 #[derive(Debug)]

@@ -5,60 +5,75 @@
 //! addition a block; four positions of a value lie in the lanes of a register, which three of them add for four values.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, vdupq_n_f32, vdupq_n_s32, vfmaq_laneq_f32, vget_low_s8,
-    vget_low_s16, vmlal_high_s16, vmlal_s16, vmovl_high_s8, vmovl_s8, vpaddq_s32, vreinterpretq_s8_u8,
+    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vfmaq_laneq_f32,
+    vget_low_s8, vget_low_s16, vmlal_s16, vmovl_high_s8, vmovl_s8, vmull_s16, vpaddq_s32, vreinterpretq_s8_s32,
+    vreinterpretq_s8_u8, vreinterpretq_s32_s8, vzip1q_s32, vzip2q_s32,
 };
+use std::ops::Range;
 
-use super::rows::Block;
+use super::integers::{Dots, Levels};
+use super::rows::{Block, LEVEL_MAX, Row};
 use super::{Task, floats, integers};
 use crate::arm::{
-    load_f16x8_le, load_f32x4, load_i16x4x2, load_u8x16, multiply_add_groups, splat_i8x4x2, store_f32x4, store_i32x4,
+    load_f16x8_le, load_f32x4, load_i16x8, load_u8x16, multiply_add_groups, multiply_add_high_i16, splat_i8x4x2,
+    store_f32x4, store_i32x4,
 };
+use crate::eight::arm as eight;
+use crate::exponential::ROUND;
+use crate::levels::SMALLEST;
 use crate::pages::{Format, POSITIONS};
 
+super::wide::bodies!("neon");
+
 #[target_feature(enable = "neon")]
-pub(super) fn run(mut task: Task<'_>) {
+pub(super) fn run(task: Task<'_>) {
     let dim = task.head_dim;
     match task.format {
-        Format::I8 => integers::walk(
-            &mut task,
-            |queries, keys, target| match queries.len() {
+        Format::I8 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| match queries.len() {
                 1 => scores::<1>(queries, keys, dim, target),
                 2 => scores::<2>(queries, keys, dim, target),
                 3 => scores::<3>(queries, keys, dim, target),
                 _ => scores::<4>(queries, keys, dim, target),
-            },
-            |levels, panels, target| match levels.len() {
+            };
+            let sums = |levels: &[_], panels: &[_], target: &mut [_]| match levels.len() {
                 1 => sums::<1>(levels, panels, target),
                 2 => sums::<2>(levels, panels, target),
                 3 => sums::<3>(levels, panels, target),
                 _ => sums::<4>(levels, panels, target),
-            },
-        ),
-        Format::F16 => run_floats(&mut task),
+            };
+            let quantize = |values: &[_], target: &mut [_]| quantize(values, target);
+            let weigh = |row: &mut _, dots: Dots<'_>, visible: &Range<_>, target: &mut _| {
+                weigh_integers(row, dots, visible, target)
+            };
+            let add = |target: &mut _, sums: &_, steps| add(target, sums, steps);
+            let multiply = |target: &mut _, factor| multiply(target, factor);
+            integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
+        }
+        Format::F16 => run_floats(task),
     }
 }
 
 /// The form for F16, which has no use for dot products.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn run_floats(task: &mut Task<'_>) {
+pub(super) fn run_floats(task: Task<'_>) {
     let dim = task.head_dim;
-    floats::walk(
-        task,
-        |queries, keys, target| match queries.len() {
-            1 => float_scores::<1, 4>(queries, keys, dim, target),
-            2 => float_scores::<2, 2>(queries, keys, dim, target),
-            3 => float_scores::<3, 1>(queries, keys, dim, target),
-            _ => float_scores::<4, 1>(queries, keys, dim, target),
-        },
-        |weights, panels, target| match weights.len() {
-            1 => float_sums::<1, 4>(weights, panels, target),
-            2 => float_sums::<2, 2>(weights, panels, target),
-            3 => float_sums::<3, 1>(weights, panels, target),
-            _ => float_sums::<4, 1>(weights, panels, target),
-        },
-    );
+    let scores = |queries: &[_], keys: &[_], target: &mut [_]| match queries.len() {
+        1 => float_scores::<1, 4>(queries, keys, dim, target),
+        2 => float_scores::<2, 2>(queries, keys, dim, target),
+        3 => float_scores::<3, 2>(queries, keys, dim, target),
+        _ => float_scores::<4, 2>(queries, keys, dim, target),
+    };
+    let sums = |weights: &[_], panels: &[_], target: &mut [_]| match weights.len() {
+        1 => float_sums::<1, 4>(weights, panels, target),
+        2 => float_sums::<2, 2>(weights, panels, target),
+        3 => float_sums::<3, 2>(weights, panels, target),
+        _ => float_sums::<4, 2>(weights, panels, target),
+    };
+    let weigh = |row: &mut _, scores: &mut _, scale, visible: &Range<_>| weigh_floats(row, scores, scale, visible);
+    let multiply = |target: &mut _, factor| multiply(target, factor);
+    floats::walk(task, floats::Parts { scores, weigh, sums, multiply });
 }
 
 /// Sixteen bytes of a page.
@@ -91,30 +106,57 @@ fn scores<const R: usize>(queries: &[integers::Query], keys: &[u8], dim: usize, 
 /// R rows by eight values of each panel.
 #[target_feature(enable = "neon")]
 fn sums<const R: usize>(levels: &[integers::Levels], panels: &[integers::Panel], target: &mut [integers::Sums]) {
-    let rows: [&[[i16; 4]; 8]; R] = std::array::from_fn(|row| &levels[row].as_chunks().0.as_chunks().0[0]);
+    let mut rows = [[vdupq_n_s16(0); 4]; R];
+    for (row, levels) in rows.iter_mut().zip(levels) {
+        for (row, levels) in row.iter_mut().zip(levels.as_chunks::<8>().0) {
+            *row = load_i16x8(levels);
+        }
+    }
     for (index, panel) in panels.iter().enumerate() {
+        let groups = &panel.as_chunks::<16>().0.as_chunks::<2>().0.as_chunks::<8>().0[0];
         for half in 0..2 {
             let mut sums = [[vdupq_n_s32(0); 4]; R];
-            for (group, values) in panel.as_chunks::<16>().0.as_chunks::<2>().0.iter().enumerate() {
-                let values = bytes(&values[half]);
-                let values: [int16x8_t; 2] = [vmovl_s8(vget_low_s8(values)), vmovl_high_s8(values)];
-                for (sums, row) in sums.iter_mut().zip(rows) {
-                    let levels = load_i16x4x2(&row[group]);
-                    let low: int16x4_t = vget_low_s16(levels);
-                    *sums = [
-                        vmlal_s16(sums[0], vget_low_s16(values[0]), low),
-                        vmlal_high_s16(sums[1], values[0], levels),
-                        vmlal_s16(sums[2], vget_low_s16(values[1]), low),
-                        vmlal_high_s16(sums[3], values[1], levels),
-                    ];
-                }
-            }
+            // One by one, because the compiler unrolls a loop of them for some R only.
+            add_pair::<R, 0>(&mut sums, &rows, groups, half);
+            add_pair::<R, 1>(&mut sums, &rows, groups, half);
+            add_pair::<R, 2>(&mut sums, &rows, groups, half);
+            add_pair::<R, 3>(&mut sums, &rows, groups, half);
             for ([a, b, c, d], target) in sums.into_iter().zip(target.iter_mut()) {
                 let sums: int32x4_t = vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d));
                 store_i32x4(&mut target[index].as_chunks_mut().0[half], sums);
             }
         }
     }
+}
+
+/// Adds the products of the eight positions of two groups.
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_pair<const R: usize, const PAIR: usize>(
+    sums: &mut [[int32x4_t; 4]; R],
+    rows: &[[int16x8_t; 4]; R],
+    groups: &[[[u8; 16]; 2]; 8],
+    half: usize,
+) {
+    let values = eight_positions(&groups[2 * PAIR][half], &groups[2 * PAIR + 1][half]);
+    for (sums, row) in sums.iter_mut().zip(rows) {
+        for (sum, values) in sums.iter_mut().zip(values) {
+            let low: int16x4_t = vget_low_s16(row[PAIR]);
+            let first = vget_low_s16(values);
+            *sum = if PAIR == 0 { vmull_s16(first, low) } else { vmlal_s16(*sum, first, low) };
+            *sum = multiply_add_high_i16(*sum, values, row[PAIR]);
+        }
+    }
+}
+
+/// Four values of eight positions, given their groups of four.
+#[inline]
+#[target_feature(enable = "neon")]
+fn eight_positions(first: &[u8; 16], second: &[u8; 16]) -> [int16x8_t; 4] {
+    let [first, second] = [vreinterpretq_s32_s8(bytes(first)), vreinterpretq_s32_s8(bytes(second))];
+    let low: int8x16_t = vreinterpretq_s8_s32(vzip1q_s32(first, second));
+    let high = vreinterpretq_s8_s32(vzip2q_s32(first, second));
+    [vmovl_s8(vget_low_s8(low)), vmovl_high_s8(low), vmovl_s8(vget_low_s8(high)), vmovl_high_s8(high)]
 }
 
 /// R rows by 32 positions, O times eight of them at a time.
@@ -133,10 +175,10 @@ fn float_scores<const R: usize, const O: usize>(
         for four in 0..dim / 4 {
             let query: [float32x4_t; R] = rows.map(|row| load_f32x4(&row[four]));
             let keys: [&[[u8; 16]; 4]; O] = octets.map(|octet| &octet[four]);
-            multiply::<0, R, O>(&mut sums, &query, keys.map(|keys| &keys[0]));
-            multiply::<1, R, O>(&mut sums, &query, keys.map(|keys| &keys[1]));
-            multiply::<2, R, O>(&mut sums, &query, keys.map(|keys| &keys[2]));
-            multiply::<3, R, O>(&mut sums, &query, keys.map(|keys| &keys[3]));
+            products::<0, R, O>(&mut sums, &query, keys.map(|keys| &keys[0]));
+            products::<1, R, O>(&mut sums, &query, keys.map(|keys| &keys[1]));
+            products::<2, R, O>(&mut sums, &query, keys.map(|keys| &keys[2]));
+            products::<3, R, O>(&mut sums, &query, keys.map(|keys| &keys[3]));
         }
         for (sums, target) in sums.into_iter().zip(target.iter_mut()) {
             for (sums, target) in sums.into_iter().zip(&mut target[first * O..]) {
@@ -185,10 +227,10 @@ fn panel_sums<const R: usize, const P: usize>(
     for four in 0..POSITIONS / 4 {
         let weights: [float32x4_t; R] = rows.map(|row| load_f32x4(&row[four]));
         let values: [&[[u8; 16]; 4]; P] = panels.map(|panel| &panel[four]);
-        multiply::<0, R, P>(&mut sums, &weights, values.map(|values| &values[0]));
-        multiply::<1, R, P>(&mut sums, &weights, values.map(|values| &values[1]));
-        multiply::<2, R, P>(&mut sums, &weights, values.map(|values| &values[2]));
-        multiply::<3, R, P>(&mut sums, &weights, values.map(|values| &values[3]));
+        products::<0, R, P>(&mut sums, &weights, values.map(|values| &values[0]));
+        products::<1, R, P>(&mut sums, &weights, values.map(|values| &values[1]));
+        products::<2, R, P>(&mut sums, &weights, values.map(|values| &values[2]));
+        products::<3, R, P>(&mut sums, &weights, values.map(|values| &values[3]));
     }
     for (sums, target) in sums.into_iter().zip(target.iter_mut()) {
         for (sums, target) in sums.into_iter().zip(&mut target[first..]) {
@@ -200,7 +242,7 @@ fn panel_sums<const R: usize, const P: usize>(
 /// Adds the products of P times eight numbers and lane `LANE` of each row's.
 #[inline]
 #[target_feature(enable = "neon")]
-fn multiply<const LANE: i32, const R: usize, const P: usize>(
+fn products<const LANE: i32, const R: usize, const P: usize>(
     sums: &mut [[[float32x4_t; 2]; P]; R],
     rows: &[float32x4_t; R],
     numbers: [&[u8; 16]; P],

@@ -6,32 +6,40 @@ use std::arch::aarch64::{
     int8x16_t, int32x4_t, vaddq_s32, vandq_s16, vcombine_s8, vdupq_n_s8, vdupq_n_s16, vdupq_n_s32, vmovn_s16,
     vshlq_n_s32, vshrn_n_s16,
 };
+use std::ops::Range;
 
-use super::neon::{bytes, run_floats};
+use super::integers::Dots;
+use super::neon::{add, bytes, multiply, quantize, run_floats, weigh_integers};
 use super::{Task, integers};
 use crate::arm::{dot_lane, load_i8x8, load_i8x16, load_i16x8, store_i32x4};
 use crate::pages::{Format, POSITIONS};
 
 #[target_feature(enable = "neon,dotprod")]
-pub(super) fn run(mut task: Task<'_>) {
+pub(super) fn run(task: Task<'_>) {
     let dim = task.head_dim;
     match task.format {
-        Format::I8 => integers::walk(
-            &mut task,
-            |queries, keys, target| match queries.len() {
+        Format::I8 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| match queries.len() {
                 1 => scores::<1>(queries, keys, dim, target),
                 2 => scores::<2>(queries, keys, dim, target),
                 3 => scores::<3>(queries, keys, dim, target),
                 _ => scores::<4>(queries, keys, dim, target),
-            },
-            |levels, panels, target| match levels.len() {
+            };
+            let sums = |levels: &[_], panels: &[_], target: &mut [_]| match levels.len() {
                 1 => sums::<1>(levels, panels, target),
                 2 => sums::<2>(levels, panels, target),
                 3 => sums::<3>(levels, panels, target),
                 _ => sums::<4>(levels, panels, target),
-            },
-        ),
-        Format::F16 => run_floats(&mut task),
+            };
+            let quantize = |values: &[_], target: &mut [_]| quantize(values, target);
+            let weigh = |row: &mut _, dots: Dots<'_>, visible: &Range<_>, target: &mut _| {
+                weigh_integers(row, dots, visible, target)
+            };
+            let add = |target: &mut _, sums: &_, steps| add(target, sums, steps);
+            let multiply = |target: &mut _, factor| multiply(target, factor);
+            integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
+        }
+        Format::F16 => run_floats(task),
     }
 }
 
@@ -45,18 +53,18 @@ fn scores<const R: usize>(queries: &[integers::Query], keys: &[u8], dim: usize, 
         for (step, keys) in steps.iter().enumerate() {
             let values = rows.map(|row| load_i8x16(&row.as_chunks().0[step]));
             let (groups, _) = keys.as_chunks::<32>();
-            multiply::<0, R>(&mut sums, &values, &groups[0]);
-            multiply::<1, R>(&mut sums, &values, &groups[1]);
-            multiply::<2, R>(&mut sums, &values, &groups[2]);
-            multiply::<3, R>(&mut sums, &values, &groups[3]);
+            products::<0, R>(&mut sums, &values, &groups[0]);
+            products::<1, R>(&mut sums, &values, &groups[1]);
+            products::<2, R>(&mut sums, &values, &groups[2]);
+            products::<3, R>(&mut sums, &values, &groups[3]);
         }
         if let [first, second] = rest.as_chunks::<32>().0 {
             let values = rows.map(|row| {
                 let last = load_i8x8(&row.as_chunks().0[2 * steps.len()]);
                 vcombine_s8(last, last)
             });
-            multiply::<0, R>(&mut sums, &values, first);
-            multiply::<1, R>(&mut sums, &values, second);
+            products::<0, R>(&mut sums, &values, first);
+            products::<1, R>(&mut sums, &values, second);
         }
         for (sums, target) in sums.into_iter().zip(target.iter_mut()) {
             let targets = target[8 * octet..][..8].as_chunks_mut::<4>().0;
@@ -70,7 +78,7 @@ fn scores<const R: usize>(queries: &[integers::Query], keys: &[u8], dim: usize, 
 /// Adds the products of a group of four and lane `LANE` of each row's values.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn multiply<const LANE: usize, const R: usize>(
+fn products<const LANE: usize, const R: usize>(
     sums: &mut [[int32x4_t; 2]; R],
     values: &[int8x16_t; R],
     group: &[u8; 32],
@@ -100,10 +108,10 @@ fn sums<const R: usize>(levels: &[integers::Levels], panels: &[integers::Panel],
         let mut sums = [[[vdupq_n_s32(0); 2]; R]; 2];
         for (half, groups) in panel.as_chunks::<32>().0.as_chunks::<4>().0.iter().enumerate() {
             for (sums, digits) in sums.iter_mut().zip(&digits[half]) {
-                multiply::<0, R>(sums, digits, &groups[0]);
-                multiply::<1, R>(sums, digits, &groups[1]);
-                multiply::<2, R>(sums, digits, &groups[2]);
-                multiply::<3, R>(sums, digits, &groups[3]);
+                products::<0, R>(sums, digits, &groups[0]);
+                products::<1, R>(sums, digits, &groups[1]);
+                products::<2, R>(sums, digits, &groups[2]);
+                products::<3, R>(sums, digits, &groups[3]);
             }
         }
         for (row, target) in target[..R].iter_mut().enumerate() {

@@ -1,12 +1,9 @@
-//! A row: one query head of one token, with what its softmax has seen so far. The part of the law that all ISAs share, so
-//! that each compiles it for its own registers.
+//! A row: one query head of one token, with what its softmax has seen so far.
 
 use std::ops::Range;
 
 use super::Task;
-use crate::exponential::{ROUND, exponential};
-use crate::lanes::{self, Lanes, larger, largest};
-use crate::levels::SMALLEST;
+use crate::lanes::Lanes;
 use crate::pages::POSITIONS;
 
 /// Rows that go through the pages together. More than that many query heads a key-value head are rare.
@@ -28,9 +25,9 @@ pub(super) struct Row {
     first: usize,
     end: usize,
     /// The largest score.
-    most: f32,
+    pub(super) most: f32,
     /// The sum of weights.
-    total: f32,
+    pub(super) total: f32,
 }
 
 impl Row {
@@ -52,78 +49,16 @@ impl Row {
     }
 
     /// What it sees of the page that begins at `start`, which may be nothing.
-    #[inline(always)]
     pub(super) fn visible(&self, start: usize) -> Range<usize> {
         self.first.clamp(start, start + POSITIONS) - start..self.end.clamp(start, start + POSITIONS) - start
     }
 
-    /// Turns the scores of a block into weights, and answers what everything before must be multiplied by.
+    /// Divides what has been summed up by the sum of weights, given how eight values are multiplied.
     #[inline(always)]
-    pub(super) fn weigh(&mut self, scores: &mut Block, visible: &Range<usize>) -> f32 {
-        let mut most = [self.most; 8];
-        for (octet, scores) in scores.iter().enumerate() {
-            for lane in 0..8 {
-                let seen = is_in(octet * 8 + lane, visible);
-                most[lane] = larger(most[lane], if seen { scores[lane] } else { f32::MIN });
-            }
-        }
-        let most = largest(most);
-        let correction = exponential(self.most - most);
-        let mut sums = [0.0_f32; 8];
-        for (octet, scores) in scores.iter_mut().enumerate() {
-            for lane in 0..8 {
-                let weight = exponential(scores[lane] - most);
-                scores[lane] = if is_in(octet * 8 + lane, visible) { weight } else { 0.0 };
-                sums[lane] += scores[lane];
-            }
-        }
-        self.total = self.total.mul_add(correction, lanes::sum(sums));
-        self.most = most;
-        correction
-    }
-
-    /// Divides what has been summed up by the sum of weights.
-    #[inline(always)]
-    pub(super) fn finish(&self, tokens: usize, output: &mut [Lanes], chunks: usize) {
+    pub(super) fn finish(&self, task: &Task<'_>, output: &mut [Lanes], multiply: impl Fn(&mut Lanes, f32)) {
         let inverse = 1.0 / self.total;
-        for chunk in output[self.chunk..].iter_mut().step_by(tokens).take(chunks) {
-            for value in chunk {
-                *value *= inverse;
-            }
+        for chunk in output[self.chunk..].iter_mut().step_by(task.tokens).take(task.head_dim / 8) {
+            multiply(chunk, inverse);
         }
     }
-}
-
-/// As one comparison, which vectors have.
-#[inline(always)]
-fn is_in(place: usize, visible: &Range<usize>) -> bool {
-    (place as u32).wrapping_sub(visible.start as u32) < (visible.end - visible.start) as u32
-}
-
-/// Keeps scores within +- `cap`.
-#[inline(always)]
-pub(super) fn bend(scores: &mut Block, cap: f32) {
-    let slope = 2.0 / cap;
-    for score in scores.as_flattened_mut() {
-        *score = cap - 2.0 * cap / (1.0 + exponential(*score * slope));
-    }
-}
-
-/// Weights times the scales of the values as integers, and what one step of those is worth.
-#[inline(always)]
-pub(super) fn levels(weights: &Block, scales: &Block, target: &mut [i16; POSITIONS]) -> f32 {
-    let mut products = [[0.0_f32; 8]; POSITIONS / 8];
-    let mut most = [0.0_f32; 8];
-    for octet in 0..POSITIONS / 8 {
-        for lane in 0..8 {
-            products[octet][lane] = weights[octet][lane] * scales[octet][lane];
-            most[lane] = larger(most[lane], products[octet][lane]);
-        }
-    }
-    let most = largest(most);
-    let inverse = if most >= SMALLEST { LEVEL_MAX / most } else { 0.0 };
-    for (target, product) in target.iter_mut().zip(products.as_flattened()) {
-        *target = ((product * inverse + ROUND).to_bits() & 0x3fff) as i16;
-    }
-    most / LEVEL_MAX
 }

@@ -1,15 +1,45 @@
 //! `attention_f32i8f32_scalar`: the law's products, one at a time.
 
 use super::rows::Block;
-use super::{Task, floats, integers};
+use super::{Task, floats, integers, law};
 use crate::float16::widen;
+use crate::lanes::Lanes;
+use crate::levels::{grid, levels};
 use crate::pages::{Format, POSITIONS};
 
-pub(super) fn run(mut task: Task<'_>) {
-    let head_dim = task.head_dim;
+pub(super) fn run(task: Task<'_>) {
+    let dim = task.head_dim;
     match task.format {
-        Format::I8 => integers::walk(&mut task, |q, keys, target| scores(q, keys, head_dim, target), sums),
-        Format::F16 => floats::walk(&mut task, |q, keys, target| float_scores(q, keys, head_dim, target), float_sums),
+        Format::I8 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| scores(queries, keys, dim, target);
+            let (weigh, multiply) = (law::weigh_integers, multiply);
+            integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
+        }
+        Format::F16 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| float_scores(queries, keys, dim, target);
+            let (weigh, sums) = (law::weigh_floats, float_sums);
+            floats::walk(task, floats::Parts { scores, weigh, sums, multiply });
+        }
+    }
+}
+
+fn quantize(values: &[Lanes], target: &mut [i8]) -> f32 {
+    let (scale, inverse) = grid(values);
+    for (target, values) in target.as_chunks_mut::<8>().0.iter_mut().zip(values) {
+        *target = levels(values, inverse);
+    }
+    scale
+}
+
+fn add(target: &mut Lanes, sums: &[i32; 8], [correction, step]: [f32; 2]) {
+    for (value, &sum) in target.iter_mut().zip(sums) {
+        *value = (sum as f32).mul_add(step, *value * correction);
+    }
+}
+
+fn multiply(target: &mut Lanes, factor: f32) {
+    for value in target {
+        *value *= factor;
     }
 }
 

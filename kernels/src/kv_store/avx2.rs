@@ -1,8 +1,7 @@
-//! `kv_store_f32i8_8_avx2`: the reference's loops, which the compiler turns into eight values at a time here.
+//! `kv_store_f32i8_8_avx2`: eight values at a time.
 
-use super::{Task, scalar};
+use super::Task;
+use super::rows::{LARGEST, store};
+use crate::eight::x86 as eight;
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn run(task: Task<'_>) {
-    scalar::store(task);
-}
+super::wide::bodies!("avx2,fma,f16c");

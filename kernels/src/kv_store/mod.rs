@@ -13,12 +13,17 @@
 //!
 //! The caller sees to it that no other slot shares a page that is written to.
 
-use crate::isa::{Isa, Operator, Variant, choose, on_x86};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 use crate::pages::{Format, Table, check_head_dim};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod rows;
 mod scalar;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod wide;
 
 /// One call.
 #[derive(Debug)]
@@ -49,9 +54,10 @@ impl Operator for KvStore {
     type Task<'a> = Task<'a>;
 }
 
-/// From the plainest to the best. NEON is part of every aarch64 build, so the reference's loops are vectors there.
+/// From the plainest to the best.
 pub const VARIANTS: &[Variant<KvStore>] = &[
     Variant { name: "kv_store_f32i8_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "kv_store_f32i8_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
     Variant { name: "kv_store_f32i8_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
 ];
 

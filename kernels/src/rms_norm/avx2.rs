@@ -1,8 +1,6 @@
-//! `rms_norm_f32f32f32_8_avx2`: the reference's loops, which the compiler turns into eight values at a time here.
+//! `rms_norm_f32f32f32_8_avx2`: a token's values eight at a time.
 
-use super::{Task, scalar};
+use super::Task;
+use crate::eight::x86 as eight;
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn run(task: Task<'_>) {
-    scalar::normalize(task);
-}
+super::wide::bodies!("avx2,fma");

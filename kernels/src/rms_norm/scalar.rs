@@ -4,12 +4,6 @@ use super::Task;
 use crate::lanes::{self, Lanes};
 
 pub(super) fn run(task: Task<'_>) {
-    normalize(task);
-}
-
-/// Compiled once for each ISA.
-#[inline(always)]
-pub(super) fn normalize(task: Task<'_>) {
     let Task { tokens, source, weight, epsilon, output } = task;
     let group = weight.len() * tokens;
     let (weights, _) = weight.as_chunks::<8>();
@@ -39,7 +33,6 @@ pub(super) fn normalize(task: Task<'_>) {
 }
 
 /// What one token's values of a group are multiplied by.
-#[inline(always)]
 fn inverse(chunks: &[Lanes], tokens: usize, width: usize, epsilon: f32) -> f32 {
     let mut sums = [0.0_f32; 8];
     for chunk in chunks.iter().step_by(tokens) {
@@ -50,7 +43,6 @@ fn inverse(chunks: &[Lanes], tokens: usize, width: usize, epsilon: f32) -> f32 {
     1.0 / (lanes::sum(sums) / width as f32 + epsilon).sqrt()
 }
 
-#[inline(always)]
 fn scaled(values: Lanes, inverse: f32, weight: &Lanes) -> Lanes {
     std::array::from_fn(|lane| values[lane] * inverse * weight[lane])
 }

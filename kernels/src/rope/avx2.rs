@@ -1,8 +1,6 @@
-//! `rope_f32f32_8_avx2`: the reference's loops, which the compiler turns into eight values at a time here.
+//! `rope_f32f32_8_avx2`: eight pairs at a time.
 
-use super::{Task, scalar};
+use super::Task;
+use crate::eight::x86 as eight;
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn run(task: Task<'_>) {
-    scalar::turn(task);
-}
+super::wide::bodies!("avx2,fma");

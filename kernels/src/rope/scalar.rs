@@ -3,12 +3,6 @@
 use super::Task;
 
 pub(super) fn run(task: Task<'_>) {
-    turn(task);
-}
-
-/// Compiled once for each ISA.
-#[inline(always)]
-pub(super) fn turn(task: Task<'_>) {
     let Task { tokens, head_dim, rotary, cos, sin, values } = task;
     let half = rotary / 16; // chunks of eight
     let ((cos, _), (sin, _)) = (cos.as_chunks::<8>(), sin.as_chunks::<8>());

@@ -1,8 +1,7 @@
-//! `swiglu_f32f32_8_avx2`: the reference's loops, which the compiler turns into eight values at a time here.
+//! `swiglu_f32f32_8_avx2`: eight values at a time.
 
-use super::{Task, scalar};
+use super::scalar::{BEND, SLOPE};
+use super::{Function, Task};
+use crate::eight::x86 as eight;
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn run(task: Task<'_>) {
-    scalar::apply(task);
-}
+super::wide::bodies!("avx2,fma");

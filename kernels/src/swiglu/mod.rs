@@ -8,11 +8,15 @@
 //! | input | `[2F][tokens]` | `[2F/8][tokens][8]` f32; tile 2i holds gate rows 8i..8i+8, tile 2i + 1 up rows 8i..8i+8 | any |
 //! | output | `[F][tokens]` | `[F/8][tokens][8]` f32 | |
 
-use crate::isa::{Isa, Operator, Variant, choose, on_x86};
+use crate::isa::{Isa, Operator, Variant, choose, on_arm, on_x86};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod wide;
 
 /// Which f.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +48,10 @@ impl Operator for SwiGlu {
     type Task<'a> = Task<'a>;
 }
 
-/// From the plainest to the best. NEON is part of every aarch64 build, so the reference's loops are vectors there.
+/// From the plainest to the best.
 pub const VARIANTS: &[Variant<SwiGlu>] = &[
     Variant { name: "swiglu_f32f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
+    Variant { name: "swiglu_f32f32_8_neon", isa: Isa::Neon, tile: &[8], body: on_arm!(neon::run) },
     Variant { name: "swiglu_f32f32_8_avx2", isa: Isa::Avx2, tile: &[8], body: on_x86!(avx2::run) },
 ];
 

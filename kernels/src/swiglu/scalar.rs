@@ -4,24 +4,17 @@ use super::{Function, Task};
 use crate::exponential::exponential;
 
 /// 2 sqrt(2 / pi).
-const SLOPE: f32 = 1.595_769;
+pub(super) const SLOPE: f32 = 1.595_769;
 /// 2 sqrt(2 / pi) * 0.044715.
-const BEND: f32 = 0.071_354_814;
+pub(super) const BEND: f32 = 0.071_354_814;
 
 pub(super) fn run(task: Task<'_>) {
-    apply(task);
-}
-
-/// One loop for each function, so that none has a branch in it. Compiled once for each ISA.
-#[inline(always)]
-pub(super) fn apply(task: Task<'_>) {
     match task.function {
         Function::Silu => each(task, |x| x),
         Function::GeluTanh => each(task, |x| x * (x * x).mul_add(BEND, SLOPE)),
     }
 }
 
-#[inline(always)]
 fn each(task: Task<'_>, inner: impl Fn(f32) -> f32) {
     let tile = 8 * task.tokens;
     for (output, input) in task.output.chunks_exact_mut(tile).zip(task.input.chunks_exact(2 * tile)) {
