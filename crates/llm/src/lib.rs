@@ -7,10 +7,17 @@
 #![forbid(unsafe_code)]
 
 pub mod constrain;
+pub mod engine;
 #[cfg(test)]
 mod fixtures;
+pub mod forward;
+pub mod kv_cache;
 pub mod lookup;
 pub mod marking;
+pub mod model;
+pub mod pace;
+mod parts;
+pub mod rope;
 pub mod sampler;
 pub mod stop;
 pub mod template;

@@ -5,7 +5,7 @@ pub const ALIGNMENT: usize = 64;
 
 /// Zeroed bytes whose first one lies on a multiple of [`ALIGNMENT`].
 #[derive(Debug)]
-pub(crate) struct AlignedBytes {
+pub struct AlignedBytes {
     storage: Vec<u8>,
     start: usize,
     length: usize,
@@ -13,14 +13,16 @@ pub(crate) struct AlignedBytes {
 
 impl AlignedBytes {
     /// `length` zero bytes.
-    pub(crate) fn zeroed(length: usize) -> Self {
+    #[must_use]
+    pub fn zeroed(length: usize) -> Self {
         let storage = vec![0_u8; length + ALIGNMENT];
         let start = storage.as_ptr().align_offset(ALIGNMENT);
         Self { storage, start, length }
     }
 
     /// A copy of `bytes`.
-    pub(crate) fn copy_of(bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn copy_of(bytes: &[u8]) -> Self {
         let mut copy = Self::zeroed(bytes.len());
         copy.as_mut().copy_from_slice(bytes);
         copy

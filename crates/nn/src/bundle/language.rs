@@ -120,6 +120,18 @@ impl LanguageBundle {
         Some(TensorView { data_type: *data_type, shape, bytes: &self.storage.as_ref()[range.clone()] })
     }
 
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.storage.as_ref()
+    }
+
+    /// Where in [`LanguageBundle::bytes`] the tensor called `name` lies: for who reads it often and looks it up once.
+    #[must_use]
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        Some(self.entries.get(name)?.range.clone())
+    }
+
     /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)

@@ -1,0 +1,28 @@
+//! How much is computed without a look at who else wants to.
+
+/// How a forward pass is cut: after each *item*, a piece of one matrix's product, `between` is asked whether to go on. It may
+/// wait there until a camera's frame has been analysed, and answer `false` when nobody wants the result any more.
+#[derive(Clone, Copy)]
+pub struct Pace<'a> {
+    /// Multiplications of one item, over all threads; at least one tile of eight rows is done.
+    pub item_macs: usize,
+    /// Whether to go on.
+    pub between: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl std::fmt::Debug for Pace<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "items of {} MACs", self.item_macs)
+    }
+}
+
+impl Pace<'_> {
+    /// Nobody else wants to compute.
+    pub const ALONE: Self = Self { item_macs: usize::MAX, between: &|| true };
+
+    /// Tiles of eight rows of an item, of a matrix with `columns`, for so many tokens.
+    pub(crate) const fn tiles(&self, columns: usize, tokens: usize) -> usize {
+        let tiles = self.item_macs / (8 * columns * tokens);
+        if tiles == 0 { 1 } else { tiles }
+    }
+}
