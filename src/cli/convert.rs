@@ -1,6 +1,7 @@
 //! `clawdbot convert`: a trained network becomes a bundle.
 
 mod calibration;
+mod language;
 mod progress;
 
 use std::path::{Path, PathBuf};
@@ -28,14 +29,16 @@ use progress::Bar;
 /// What may be said to `convert`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The network: a TensorFlow Lite file (float, FP16, full-integer) or an ONNX file (opset 7 to 21, QDQ too).
+    /// The network: a TensorFlow Lite file (float, FP16, full-integer), an ONNX file (opset 7 to 21, QDQ too), or a language
+    /// model: a GGUF file or a Hugging Face folder.
     input: PathBuf,
     /// The bundle to write; usually ends in .claw.safetensors.
     #[arg(short, long)]
     output: PathBuf,
-    /// How the network is computed: `mixed` is INT8 with the layers that it would hurt kept in FP16.
-    #[arg(long, value_enum, default_value_t = Precision::Mixed)]
-    precision: Precision,
+    /// How the network is computed: `mixed` is INT8 with the layers that it would hurt kept in FP16, and what networks over
+    /// pictures are without this; language models are `int4`.
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
     /// Folder of pictures like those that the network will see; int8 and mixed take their ranges from them.
     #[arg(long, value_name = "DIR")]
     calibrate: Option<PathBuf>,
@@ -92,8 +95,10 @@ enum Precision {
     F16,
     /// INT8 everywhere.
     Int8,
-    /// INT8 but for fragile layers.
+    /// INT8 but for fragile layers; networks over pictures only.
     Mixed,
+    /// INT4, embedding and head INT8; language models only.
+    Int4,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -150,16 +155,23 @@ fn means(text: &str) -> Result<Means, String> {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if clawdbot_convert::language::recognises(&arguments.input) {
+        return language::run(arguments);
+    }
+    let target = match arguments.precision {
+        Some(Precision::F16) => Target::F16,
+        Some(Precision::Int8) => Target::Int8,
+        Some(Precision::Mixed) | None => Target::Mixed,
+        Some(Precision::Int4) => {
+            let message = "--precision int4 is for language models; choose f16, int8 or mixed for this network";
+            return Err(Failure::Usage(format!("{}: {message}", arguments.input.display())));
+        }
+    };
     let bytes = read(&arguments.input)?;
     let source = Source { bytes: &bytes, folder: arguments.input.parent() };
     let draft = match (Draft::open(source, &provenance(arguments), &wishes(arguments)?), &arguments.calibrate) {
         (Err(ConvertError::Recipe(RecipeError::Convention)), Some(pictures)) => probe(arguments, source, pictures)?,
         (draft, _) => draft.map_err(|error| failure(arguments, &error))?,
-    };
-    let target = match arguments.precision {
-        Precision::F16 => Target::F16,
-        Precision::Int8 => Target::Int8,
-        Precision::Mixed => Target::Mixed,
     };
     let folder = match (&arguments.calibrate, draft.picture()) {
         _ if target == Target::F16 => None,

@@ -1,9 +1,11 @@
 //! `clawdbot inspect`: what a model bundle is, takes, gives and costs.
 
+mod language;
+
 use std::path::PathBuf;
 
 use clap::Args;
-use clawdbot_nn::bundle::Bundle;
+use clawdbot_nn::bundle::{self, Bundle, Kind};
 use clawdbot_nn::metadata::{Head, Resize, Vision};
 use clawdbot_nn::program::cost::Precision;
 use clawdbot_nn::program::{Step, ValueId};
@@ -21,10 +23,18 @@ pub(super) struct Arguments {
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    /// Of a language model, read all weights too: their checksums, and that they can be computed with.
+    #[arg(long)]
+    verify: bool,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(path) = &arguments.bundle
+        && bundle::kind(path).map_err(|error| Failure::from_error(&error))? == Kind::Llm
+    {
+        return language::run(path, arguments.json, arguments.verify);
+    }
     let bundle = open_bundle(arguments.bundle.as_deref()).map_err(|error| Failure::from_error(&error))?;
     if arguments.json { print(&report(&bundle).to_string()) } else { print(text(&bundle).trim_end()) }
 }

@@ -54,6 +54,13 @@ pub(crate) fn npz_f32(archive: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
     (shape, elements.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect())
 }
 
+/// The whole numbers `name` of a `.npz` file.
+pub(crate) fn npz_i64(archive: &[u8], name: &str) -> Vec<i64> {
+    let (kind, shape, bytes) = npz(archive, name);
+    assert_eq!(kind, "<i8", "{name}");
+    bytes.as_chunks().0.iter().take(shape.iter().product()).map(|&word| i64::from_le_bytes(word)).collect()
+}
+
 /// The bytes `name` of a `.npz` file.
 pub(crate) fn npz_u8(archive: &[u8], name: &str) -> (Vec<usize>, Vec<u8>) {
     let (kind, shape, mut bytes) = npz(archive, name);

@@ -17,6 +17,7 @@ mod equalise;
 #[cfg(test)]
 mod fixtures;
 pub mod importers;
+pub mod language;
 pub mod lower;
 pub mod means;
 pub mod moments;

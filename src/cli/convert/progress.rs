@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use clawdbot_convert::draft::Progress;
+use clawdbot_convert::language::LanguageProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Lines that one stage prints where there is no terminal.
@@ -21,11 +22,15 @@ impl Bar {
         let terminal = std::io::stderr().is_terminal();
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
+        Self::style(&bar, "{msg:<20} [{bar:40}] {pos}/{len} {eta}");
+        Self { bar, pictures, terminal }
+    }
+
+    fn style(bar: &ProgressBar, template: &str) {
         // The template is a constant; without it the bar looks plain, which is no reason to fail.
-        if let Ok(style) = ProgressStyle::with_template("{msg:<20} [{bar:40}] {pos}/{len} {eta}") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        Self { bar, pictures, terminal }
     }
 
     pub(super) fn show(&mut self, progress: Progress) {
@@ -40,6 +45,40 @@ impl Bar {
         let step = total.div_ceil(LINES_A_STAGE).max(1);
         if !self.terminal && (done == total || done.is_multiple_of(step)) {
             line(&format!("{stage}: {done} of {total}"));
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The same over a language model's bytes and weights, of which there are too many to tell each.
+pub(super) struct LanguageBar {
+    bar: ProgressBar,
+    terminal: bool,
+    told: u64,
+}
+
+impl LanguageBar {
+    pub(super) fn new() -> Self {
+        let Bar { bar, terminal, .. } = Bar::new(0);
+        Bar::style(&bar, "{msg:<20} [{bar:40}] {percent}% {eta}");
+        Self { bar, terminal, told: 0 }
+    }
+
+    pub(super) fn show(&mut self, progress: LanguageProgress) {
+        let (stage, done, total) = match progress {
+            LanguageProgress::Hashed(done, total) => ("checksum", done, total),
+            LanguageProgress::Packed(done, total) => ("weights packed", done, total),
+        };
+        self.bar.set_message(stage);
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        let fifth = done.saturating_mul(LINES_A_STAGE as u64).checked_div(total).unwrap_or(0);
+        if !self.terminal && matches!(progress, LanguageProgress::Packed(..)) && fifth > self.told {
+            self.told = fifth;
+            line(&format!("{stage}: {} %", done.saturating_mul(100) / total.max(1)));
         }
     }
 

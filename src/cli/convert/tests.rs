@@ -157,3 +157,33 @@ fn every_option_is_documented() {
         }
     }
 }
+
+#[test]
+fn a_language_model_is_known_and_becomes_a_bundle() {
+    let Some(input) = data("tiny/qwen3-qknorm") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (output, told) = (folder.path().join("out.claw.safetensors"), folder.path().join("report.json"));
+    let words = [input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--name", "tiny", "--licence", "CC0-1.0"];
+    run(&parse(&[&words[..], &["--report", told.to_str().unwrap(), "--json"]].concat()).unwrap()).unwrap();
+    let bundle = clawdbot_nn::bundle::language::LanguageBundle::open(&output).unwrap();
+    assert_eq!((&bundle.origin().name[..], &bundle.origin().licence[..]), ("tiny", "CC0-1.0"));
+    let precision = |name: &str| bundle.matrix(name).unwrap().precision.name();
+    assert_eq!((precision("embedding"), precision("layers.1.attention.qkv")), ("int8", "int4"));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(told).unwrap()).unwrap();
+    assert_eq!(report["report"]["precision"], "int4");
+    assert_eq!(report["origin"]["source_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(report["origin"]["source_sha256"], bundle.origin().source_sha256);
+}
+
+#[test]
+fn precisions_are_for_one_or_the_other_kind_of_model() {
+    if let Some(input) = data("tiny/qwen3-qknorm") {
+        for words in [&["--precision", "mixed"][..], &["--calibrate", "pictures"]] {
+            let (usage, message) = complaint(&input, words);
+            assert!(usage && message.contains("a language model becomes f16, int8 or int4"), "{message}");
+        }
+    }
+    let Some(input) = data("tiny/cnn_float32.tflite") else { return };
+    let (usage, message) = complaint(&input, &["--precision", "int4"]);
+    assert!(usage && message.contains("--precision int4 is for language models"), "{message}");
+}

@@ -57,6 +57,20 @@ pub struct MatrixView<'a> {
     pub bytes: &'a [u8],
 }
 
+impl<'a> MatrixView<'a> {
+    /// Bytes of eight packed rows, one after the other: whoever splits a matrix cuts at multiples of this.
+    #[must_use]
+    pub fn tile_bytes(&self) -> usize {
+        self.bytes.len() / self.rows.div_ceil(8).max(1)
+    }
+
+    /// The weights of an F16 matrix as bits, `[ceil(N/8)][K][8]`; `None` for the other two.
+    #[must_use]
+    pub fn halves(&self) -> Option<&'a [u16]> {
+        if self.precision == Precision::F16 { bytemuck::try_cast_slice(self.bytes).ok() } else { None }
+    }
+}
+
 impl LanguageBundle {
     /// Maps the file at `path` and checks all but the weights themselves.
     ///

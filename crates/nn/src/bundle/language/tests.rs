@@ -78,6 +78,9 @@ fn what_was_written_is_read() {
                 assert_eq!((matrix.precision, matrix.rows, matrix.columns), (precision(name), rows, columns), "{name}");
                 assert_eq!(matrix.bytes.as_ptr().align_offset(ALIGNMENT), 0, "{name} begins on a cache line");
                 let view = bundle.tensor(name).unwrap();
+                assert_eq!(matrix.halves().is_some(), matrix.precision == Precision::F16, "{name}");
+                let tile = view.shape[1..].iter().product::<usize>() * view.data_type.bytes();
+                assert_eq!((matrix.tile_bytes(), matrix.bytes.len()), (tile, tile * rows.div_ceil(8)), "{name}");
                 assert_eq!(view.bytes, content(view.data_type, view.bytes.len()), "{name}");
             }
         }
