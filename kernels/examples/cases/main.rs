@@ -6,11 +6,13 @@
 
 mod language;
 mod layers;
+mod linear;
 mod networks;
 
 use std::process::ExitCode;
 
 use layers::{Form, Layer};
+use linear::Linear;
 
 /// What can be counted: one call each.
 const CALLS: &[(&str, Layer)] = &[
@@ -54,11 +56,17 @@ fn cases() -> impl Iterator<Item = Case> {
         products: layers.iter().map(Layer::products).sum(),
         prepare: Box::new(move || layers.iter().map(|layer| layer.prepare()).collect()),
     });
-    networks.chain(language::CALLS.iter().map(|&(name, call)| Case {
+    let language = language::CALLS.iter().map(|&(name, call)| Case {
         name,
         products: call.products(),
         prepare: Box::new(move || vec![call.prepare()]),
-    }))
+    });
+    let linear = linear::all().map(|(name, layers)| Case {
+        name,
+        products: layers.iter().map(Linear::products).sum(),
+        prepare: Box::new(move || layers.iter().map(|layer| layer.prepare()).collect()),
+    });
+    networks.chain(language).chain(linear)
 }
 
 fn main() -> ExitCode {

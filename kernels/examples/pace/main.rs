@@ -1,5 +1,5 @@
-//! Products a cycle of the INT8 and F16 convolutions at the shapes of real networks, for each instruction set that this
-//! processor has: `cargo run --release -p clawdbot-kernels --example pace [FILTER]`.
+//! Products a cycle of the INT8 and F16 convolutions at the shapes of real networks and of a language model's linear layers,
+//! for each instruction set that this processor has: `cargo run --release -p clawdbot-kernels --example pace [FILTER]`.
 //!
 //! A cycle is a quarter of an iteration of a chain of dependent multiplications and additions, timed in turn with the
 //! kernels; every figure is the best of many short runs, because the machine has other things to do. The reference is
@@ -7,6 +7,8 @@
 #![expect(clippy::print_stdout, reason = "a program's own report")]
 #![expect(clippy::disallowed_methods, reason = "a stopwatch; no clock is handed to an example")]
 #![expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+
+mod linear;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -204,12 +206,20 @@ fn main() {
     println!("products a cycle (thousands of cycles)");
     let heads: Vec<String> = isas.iter().map(|isa| format!("{:>20}", isa.name())).collect();
     println!("{:<22}{} {:>19}", "layer", heads.concat(), "f16");
-    for layer in LAYERS.iter().filter(|layer| filter.iter().all(|word| layer.0.contains(word.as_str()))) {
+    let is_asked = |name: &str| filter.iter().all(|word| name.contains(word.as_str()));
+    for layer in LAYERS.iter().filter(|layer| is_asked(layer.0)) {
         let &(name, kind, side, channels, n, window, step, _) = layer;
         let output = geometry(side, channels, window, step).output_width.pow(2);
         let products = output * window * window * channels * if kind == Kind::Dense { n } else { 1 };
         let cell = |cycles: f64| format!("{:>11.2} ({:>6.0})", products as f64 / cycles, cycles / 1000.0);
         let cells: Vec<String> = isas.iter().map(|&isa| cell(integers(isa, layer))).collect();
         println!("{name:<22}{} {}", cells.concat(), cell(floats(best, layer)));
+    }
+    for &(name, block, tokens) in linear::LAYERS.iter().filter(|layer| is_asked(layer.0)) {
+        let cell = |&isa: &Isa| {
+            let (products, cycles) = linear::pace(isa, block, tokens);
+            format!("{:>11.2} ({:>6.0})", products as f64 / cycles, cycles / 1000.0)
+        };
+        println!("{name:<22}{}", isas.iter().map(cell).collect::<String>());
     }
 }
