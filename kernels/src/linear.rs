@@ -264,51 +264,52 @@ pub(crate) const fn scale(block: &[u8], row: usize) -> f32 {
     crate::float16::widen(u16::from_le_bytes([block[2 * row], block[2 * row + 1]]))
 }
 
-/// `x / scale` to the nearest whole number, ties to even, within `low..=high`; 0 where the scale is 0.
-pub(crate) fn round(x: f32, scale: f32, [low, high]: [i8; 2]) -> i8 {
-    let ratio = if scale == 0.0 { 0.0 } else { x / scale };
-    ratio.round_ties_even().max(f32::from(low)).min(f32::from(high)) as i8
-}
-
-/// `values` of shape `[N][K]` as whole multiples of `scales` (binary16 bits, `[N][K/32]`), see [`round`].
+/// `values` of shape `[N][K]` over `scales` (binary16 bits, `[N][K/32]`), each to the nearest whole number within `low..=high`,
+/// ties to even. Over a scale of 0 all are nothing.
 ///
 /// # Panics
 /// When K is no multiple of 32 or a length is another.
-pub(crate) fn quantize_rows(values: &[f32], k: usize, scales: &[u16], range: [i8; 2]) -> Vec<i8> {
+pub(crate) fn quantize_rows(values: &[f32], k: usize, scales: &[u16], [low, high]: [i8; 2]) -> Vec<i8> {
+    // Added to a number below 2^22 it leaves no room for a fraction: its last place is 1.
+    const WHOLE: f32 = 12_582_912.0;
     check_rows(values.len(), k, scales.len());
-    let groups = values.chunks_exact(GROUP).zip(scales);
-    let quants = groups.flat_map(|(group, &scale)| {
+    let (low, high) = (f32::from(low), f32::from(high));
+    let mut quants = vec![0; values.len()];
+    let groups = values.as_chunks::<GROUP>().0.iter().zip(quants.as_chunks_mut::<GROUP>().0);
+    for ((values, quants), &scale) in groups.zip(scales) {
         let scale = crate::float16::widen(scale);
-        group.iter().map(move |&x| round(x, scale, range))
-    });
-    quants.collect()
+        let divisor = if scale == 0.0 { f32::INFINITY } else { scale };
+        for (value, quant) in values.iter().zip(quants) {
+            // Bounds are whole, so it is the same to hold before rounding.
+            let held = (value / divisor).max(low).min(high);
+            *quant = ((held + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits())) as i8;
+        }
+    }
+    quants
 }
 
-/// Lays `quants` of shape `[N][K]` with their `scales` (`[N][K/32]`) out in blocks of `block` bytes, after the 16 bytes of
-/// the scales filled with `empty`; `put` puts one quant into the bytes behind the scales, given its row and its place in the
-/// group.
+/// Lays `quants` of shape `[N][K]` with their `scales` (`[N][K/32]`) out in blocks of `block` bytes, which behind the scales are
+/// `empty` where there is no row; `put` puts a group of a row into the bytes behind the scales.
 pub(crate) fn pack_blocks(
     quants: &[i8],
     k: usize,
     scales: &[u16],
-    [block, empty]: [usize; 2],
-    mut put: impl FnMut(&mut [u8], [usize; 2], i8),
+    (block, empty): (usize, u8),
+    put: impl Fn(&mut [u8], usize, &[i8; GROUP]),
 ) -> Vec<u8> {
     check_rows(quants.len(), k, scales.len());
     let groups = k / GROUP;
     let n = scales.len().checked_div(groups).unwrap_or(0);
-    let mut packed = vec![empty as u8; n.div_ceil(ROWS) * groups * block];
+    let mut packed = vec![empty; n.div_ceil(ROWS) * groups * block];
     for block in packed.chunks_exact_mut(block) {
         block[..SCALES].fill(0);
     }
-    for (index, (values, scale)) in quants.chunks_exact(GROUP).zip(scales).enumerate() {
+    for (index, (quants, scale)) in quants.as_chunks::<GROUP>().0.iter().zip(scales).enumerate() {
         let (row, group) = (index / groups, index % groups);
         let block = &mut packed[(row / ROWS * groups + group) * block..][..block];
         let (front, bytes) = block.split_at_mut(SCALES);
         front[row % ROWS * 2..][..2].copy_from_slice(&scale.to_le_bytes());
-        for (at, &value) in values.iter().enumerate() {
-            put(bytes, [row % ROWS, at], value);
-        }
+        put(bytes, row % ROWS, quants);
     }
     packed
 }

@@ -15,12 +15,13 @@ pub const BLOCK: usize = 144;
 /// Range of a weight over its scale.
 pub const RANGE: [i8; 2] = [-8, 7];
 
-/// The scale, as binary16 bits, of up to 32 values: the one with the largest magnitude becomes -8, the end of the range that
+/// The scale, as binary16 bits, of up to 32 finite values: the one with the largest magnitude becomes -8, the end of the range that
 /// reaches further. Rounded to binary16 already: whoever rounds values by it must take it as it is.
 #[must_use]
 pub fn scale(values: &[f32]) -> u16 {
-    let largest = values.iter().fold(0.0_f32, |most, &x| if x.abs() > most.abs() { x } else { most });
-    float16::narrow(largest / -8.0)
+    // With the sign moved behind them, bits are in the order of magnitudes, and a negative one comes after its twin.
+    let largest = values.iter().map(|x| x.to_bits().rotate_left(1)).max().unwrap_or(0);
+    float16::narrow(f32::from_bits(largest.rotate_right(1)) / -8.0)
 }
 
 /// [`scale`] for each 32 of `values`.
@@ -47,10 +48,13 @@ pub fn pack(values: &[f32], k: usize, scales: &[u16]) -> Vec<u8> {
 /// As [`pack`].
 #[must_use]
 pub fn pack_quants(quants: &[i8], k: usize, scales: &[u16]) -> Vec<u8> {
-    pack_blocks(quants, k, scales, [BLOCK, 0x88], |bytes, [row, at], quant| {
-        let nibble = (quant.clamp(RANGE[0], RANGE[1]) + 8).cast_unsigned();
-        let (byte, shift) = place(row, at);
-        bytes[byte] = bytes[byte] & !(0xf << shift) | nibble << shift;
+    pack_blocks(quants, k, scales, (BLOCK, 0x88), |bytes, row, quants| {
+        let nibble = |at: usize| (quants[at].clamp(RANGE[0], RANGE[1]) + 8).cast_unsigned();
+        for (tile, bytes) in bytes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for (at, byte) in bytes[4 * row..][..4].iter_mut().enumerate() {
+                *byte = nibble(8 * tile + at) | nibble(8 * tile + 4 + at) << 4;
+            }
+        }
     })
 }
 
@@ -72,11 +76,5 @@ pub fn gather_row(weights: &[u8], k: usize, row: usize, output: &mut [f32], [tok
 
 /// The nibble of row `row` at `k` of a group, of the bytes behind a block's scales.
 pub(super) const fn nibble(bytes: &[u8], row: usize, k: usize) -> i32 {
-    let (byte, shift) = place(row, k);
-    (bytes[byte] >> shift & 0xf) as i32
-}
-
-/// Which byte behind the scales, and which bit of it is the nibble's lowest.
-const fn place(row: usize, k: usize) -> (usize, usize) {
-    (k / 8 * 32 + row * 4 + k % 4, k / 4 % 2 * 4)
+    (bytes[k / 8 * 32 + row * 4 + k % 4] >> (k / 4 % 2 * 4) & 0xf) as i32
 }

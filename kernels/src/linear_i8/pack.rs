@@ -14,11 +14,13 @@ pub const BLOCK: usize = 272;
 /// Range of a weight over its scale.
 pub const RANGE: [i8; 2] = [-127, 127];
 
-/// The scale, as binary16 bits, of up to 32 values: the largest magnitude becomes 127. Rounded to binary16 already: whoever
+/// The scale, as binary16 bits, of up to 32 finite values: the largest magnitude becomes 127. Rounded to binary16 already: whoever
 /// rounds values by it must take it as it is.
 #[must_use]
 pub fn scale(values: &[f32]) -> u16 {
-    float16::narrow(values.iter().fold(0.0_f32, |most, x| most.max(x.abs())) / 127.0)
+    // Bits of positive numbers are in their order.
+    let largest = values.iter().map(|x| x.abs().to_bits()).max().unwrap_or(0);
+    float16::narrow(f32::from_bits(largest) / 127.0)
 }
 
 /// [`scale`] for each 32 of `values`.
@@ -45,8 +47,10 @@ pub fn pack(values: &[f32], k: usize, scales: &[u16]) -> Vec<u8> {
 /// As [`pack`].
 #[must_use]
 pub fn pack_quants(quants: &[i8], k: usize, scales: &[u16]) -> Vec<u8> {
-    pack_blocks(quants, k, scales, [BLOCK, 0], |bytes, [row, at], quant| {
-        bytes[place(row, at)] = quant.max(RANGE[0]).cast_unsigned();
+    pack_blocks(quants, k, scales, (BLOCK, 0), |bytes, row, quants| {
+        for (bytes, four) in bytes.as_chunks_mut::<32>().0.iter_mut().zip(quants.as_chunks::<4>().0) {
+            bytes[4 * row..][..4].copy_from_slice(&four.map(|quant| quant.max(RANGE[0]).cast_unsigned()));
+        }
     })
 }
 
@@ -68,10 +72,5 @@ pub fn gather_row(weights: &[u8], k: usize, row: usize, output: &mut [f32], [tok
 
 /// The weight of row `row` at `k` of a group, of the bytes behind a block's scales.
 pub(super) const fn weight(bytes: &[u8], row: usize, k: usize) -> i32 {
-    bytes[place(row, k)].cast_signed() as i32
-}
-
-/// Which byte behind the scales.
-const fn place(row: usize, k: usize) -> usize {
-    k / 4 * 32 + row * 4 + k % 4
+    bytes[k / 4 * 32 + row * 4 + k % 4].cast_signed() as i32
 }
