@@ -1,6 +1,7 @@
 //! The measurements behind `clawdbot bench`.
 
 pub(crate) mod ceilings;
+pub(crate) mod language;
 pub(crate) mod preprocess;
 pub(crate) mod roofline;
 pub(crate) mod vision;

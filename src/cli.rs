@@ -8,6 +8,7 @@ mod convert;
 mod detect;
 mod devices;
 mod eval;
+mod generate;
 mod inspect;
 mod kernels;
 mod looker;
@@ -49,6 +50,8 @@ enum Command {
     Convert(Box<convert::Arguments>),
     /// List cameras, sensors, accelerators; or try a camera.
     Devices(devices::Arguments),
+    /// Let a language model answer a prompt.
+    Generate(Box<generate::Arguments>),
     /// Show what a model bundle is, takes, gives and costs.
     Inspect(inspect::Arguments),
     /// Show which kernel each operator runs, here or on another core.
@@ -127,6 +130,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Eval(command) => eval::run(&command),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
     }

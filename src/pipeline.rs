@@ -6,6 +6,7 @@
 
 pub(crate) mod analysis;
 pub(crate) mod detector;
+pub(crate) mod language;
 pub(crate) mod meter;
 pub(crate) mod network;
 pub(crate) mod telling;

@@ -6,6 +6,7 @@ use super::Failure;
 
 mod classify;
 mod detect;
+mod perplexity;
 mod regions;
 
 /// What can be evaluated.
@@ -17,6 +18,8 @@ pub(super) enum Command {
     Classify(classify::Arguments),
     /// Compare looks at parts of a picture with looks at all of it, run for run, on moving scenes made of annotated pictures.
     Regions(regions::Arguments),
+    /// Say how surprised a language model is by a text.
+    Perplexity(perplexity::Arguments),
 }
 
 /// Runs the command.
@@ -25,5 +28,6 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
         Command::Detect(arguments) => detect::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
         Command::Regions(arguments) => regions::run(arguments),
+        Command::Perplexity(arguments) => perplexity::run(arguments),
     }
 }

@@ -11,6 +11,7 @@ mod accuracy;
 mod daemon;
 mod detect;
 mod detector;
+mod language;
 mod npz;
 mod published;
 mod real_files;

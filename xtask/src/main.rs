@@ -8,6 +8,7 @@ mod check;
 mod counts;
 mod cross;
 mod kernels;
+mod made_up;
 mod peers;
 mod process;
 mod record;
@@ -37,6 +38,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
+    Subcommand { name: "made-up-llm", summary: "a language model of invented weights, full size", run: made_up::run },
     Subcommand { name: "peers", summary: "our networks beside other engines'", run: peers::run_peers },
     Subcommand { name: "regions", summary: "looks at parts of pictures against whole ones", run: regions::run_regions },
     Subcommand { name: "scaling", summary: "one to four cores of a Pi 4, by a model", run: scaling::run },

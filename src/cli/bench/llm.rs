@@ -1,0 +1,107 @@
+//! `clawdbot bench llm`: how fast a language model is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use clawdbot_flow::clock::{Clock as _, SystemClock};
+use serde_json::json;
+
+use crate::app::compute::{threads_available, with_workers};
+use crate::bench::language::{self, Run};
+use crate::cli::generate::KvFormat;
+use crate::cli::looker::parse_threads;
+use crate::cli::{Failure, isa, print};
+use crate::pipeline::language::{Options, forward_for_all, open_model};
+
+/// What may be said to `bench llm`.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The language model: a bundle that `clawdbot convert` made.
+    #[arg(long, value_name = "BUNDLE")]
+    model: PathBuf,
+    /// Tokens of the prompt.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    prompt_tokens: usize,
+    /// Tokens of the answer.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    answer_tokens: usize,
+    /// Tokens of a pass over the prompt.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pass: u16,
+    /// Runs to time, after one to warm up.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Leave out the run to warm up.
+    #[arg(long)]
+    cold: bool,
+    /// How keys and values are kept.
+    #[arg(long, value_name = "FORMAT", default_value = "int8")]
+    kv: KvFormat,
+    /// Threads that compute [default: one a core]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<usize>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let clock = SystemClock::new();
+    let begun = clock.monotonic();
+    let model = open_model(&arguments.model).map_err(|error| Failure::from_error(&error))?;
+    let opened = clock.monotonic().since(begun);
+    let isa = isa()?;
+    let threads = arguments.threads.unwrap_or_else(threads_available);
+    let sizes = [arguments.prompt_tokens, arguments.answer_tokens];
+    let runs: Vec<Run> = with_workers(threads, |workers| {
+        let options = Options {
+            context: Some(sizes.iter().sum::<usize>().max(1)),
+            slots: 1,
+            pass: arguments.pass.into(),
+            format: arguments.kv.format(),
+            lookup: false,
+        };
+        let (mut forward, mut cache) =
+            forward_for_all(&model, Arc::clone(&workers), isa, options).map_err(|error| Failure::from_error(&error))?;
+        let mut once =
+            || language::run(&mut forward, &mut cache, sizes, &clock).map_err(|error| Failure::from_error(&error));
+        if !arguments.cold {
+            once()?;
+        }
+        (0..arguments.runs).map(|_| once()).collect::<Result<_, Failure>>()
+    })?;
+    let rates = |tokens: usize, time: fn(&Run) -> Duration| -> Vec<f64> {
+        runs.iter().map(|run| tokens as f64 / time(run).as_secs_f64().max(1e-9)).collect()
+    };
+    let (read, written) = (rates(sizes[0], |run| run.prompt), rates(sizes[1], |run| run.answer));
+    if arguments.json {
+        return print(
+            &json!({
+                "model": model.bundle().origin().name,
+                "isa": isa.name(),
+                "threads": threads,
+                "open_ms": 1e3 * opened.as_secs_f64(),
+                "bytes_per_token": model.bundle().bytes_per_token(),
+                "prompt_tokens": sizes[0],
+                "answer_tokens": sizes[1],
+                "prompt_tokens_per_second": read,
+                "answer_tokens_per_second": written,
+            })
+            .to_string(),
+        );
+    }
+    let best = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
+    print(&format!(
+        "{} on {isa}, {threads} threads: reads {} tokens at {:.1}/s, writes {} at {:.1}/s (best of {}); opened in {:.1} ms",
+        model.bundle().origin().name,
+        sizes[0],
+        best(&read),
+        sizes[1],
+        best(&written),
+        runs.len(),
+        1e3 * opened.as_secs_f64()
+    ))
+}

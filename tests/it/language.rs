@@ -1,0 +1,138 @@
+//! A language model from file to text, held against references that others computed (`models.md` section 4). The model may not be part of
+//! the repository: it lies in `../shared/data`, and without it these tests are skipped, said aloud.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use clawdbot_kernels::isa::Isa;
+use clawdbot_kernels::pages::Format;
+use clawdbot_llm::forward::{Forward, Limits, Span, Wanted};
+use clawdbot_llm::kv_cache::{KvCache, Sequence};
+use clawdbot_llm::model::Model;
+use clawdbot_llm::pace::Pace;
+use clawdbot_nn::bundle::language::LanguageBundle;
+use clawdbot_nn::workers::Workers;
+use serde_json::Value;
+
+use crate::accuracy::{clawdbot, data};
+use crate::npz;
+
+/// SmolLM2-135M as a bundle.
+fn converted(data: &Path, folder: &Path, precision: &str) -> String {
+    let source = data.join("llm/SmolLM2-135M-Instruct.Q4_1.gguf");
+    let bundle = folder.join(format!("{precision}.claw.safetensors")).to_str().unwrap().to_owned();
+    clawdbot(&["convert", source.to_str().unwrap(), "-o", &bundle, "--precision", precision]);
+    bundle
+}
+
+fn perplexity(data: &Path, bundle: &str, kv: &str) -> f64 {
+    let text = data.join("text/moby-dick-64k.txt");
+    let what = ["eval", "perplexity", "--json", "--model", bundle, "--text", text.to_str().unwrap()];
+    // Four windows of 512 predicted tokens: the first token of all is given.
+    let answer = clawdbot(&[&what[..], &["--tokens", "2049", "--threads", "2", "--kv", kv]].concat());
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["tokens"], 2048);
+    answer["perplexity"].as_f64().unwrap()
+}
+
+/// numpy in F32 over the file's own weights has 46.69.
+#[test]
+fn a_language_model_is_as_surprised_as_the_reference() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let f16 = perplexity(&data, &converted(&data, folder.path(), "f16"), "f16");
+    assert!((f16 - 46.69).abs() < 0.05, "F16: {f16}");
+    let int8 = perplexity(&data, &converted(&data, folder.path(), "int8"), "int8");
+    assert!((int8 / f16 - 1.0).abs() < 0.015, "INT8: {int8}, F16: {f16}");
+}
+
+#[test]
+fn an_answer_is_the_same_with_and_without_guesses_and_threads() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = converted(&data, folder.path(), "int4");
+    let told = |prompt: &str, further: &[&str]| -> Value {
+        let what = ["generate", "--json", "--model", &bundle, "--prompt", prompt, "--max-tokens", "40"];
+        serde_json::from_str(&clawdbot(&[&what[..], further].concat())).unwrap()
+    };
+    let copying = "front door, back door, front door, back door, front door, back door,";
+    let plain = told(copying, &["--no-lookup", "--threads", "1"]);
+    let guessed = told(copying, &["--threads", "2"]);
+    assert_eq!(plain["text"], guessed["text"]);
+    assert_eq!(plain["answer_tokens"], guessed["answer_tokens"]);
+    assert!(guessed["passes"].as_u64().unwrap() < plain["passes"].as_u64().unwrap(), "{guessed} {plain}");
+    let warm = ["--temperature", "1.2", "--seed", "7"];
+    assert_eq!(told("Once upon a time", &warm)["text"], told("Once upon a time", &warm)["text"]);
+    let other = told("Once upon a time", &["--temperature", "1.2", "--seed", "8"]);
+    assert_ne!(told("Once upon a time", &warm)["text"], other["text"]);
+}
+
+#[test]
+fn a_language_model_knows_the_capital_of_france() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = converted(&data, folder.path(), "int8");
+    let what = ["generate", "--model", &bundle, "--temperature", "0", "--max-tokens", "8"];
+    let answer = clawdbot(&[&what[..], &["--prompt", "The capital of France is"]].concat());
+    assert!(answer.starts_with(" Paris."), "{answer}");
+    let stopped = clawdbot(&[&what[..], &["--prompt", "The capital of France is", "--stop", "ris"]].concat());
+    assert_eq!(stopped, " Pa\n");
+    let chat = clawdbot(&[&what[..], &["--chat", "--prompt", "<|im_end|> Say hello."]].concat());
+    assert!(!chat.trim().is_empty());
+}
+
+fn refused(arguments: &[&str], code: i32, expected: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_clawdbot")).args(arguments).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(code) && told.contains(expected), "{arguments:?}: {:?} {told}", output.status);
+}
+
+#[test]
+fn what_cannot_be_generated_is_refused_by_name() {
+    let generate = |model| ["generate", "--prompt", "a", "--model", model];
+    refused(&generate("/nowhere"), 1, "`/nowhere` cannot be used");
+    refused(&generate("assets/ssd-mobilenet-v2-oid.claw.safetensors"), 1, "detector");
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = converted(&data, folder.path(), "int4");
+    let more = |further: &[&str], code, expected| refused(&[&generate(&bundle)[..], further].concat(), code, expected);
+    more(&["--temperature", "11"], 2, "temperature is 11, but must be from 0 to 10");
+    more(&["--context", "9000"], 1, "a context of 9000 is wanted, but the model was made for 8192");
+    more(&["--context", "100"], 1, "an answer of 256 do not fit into the context of 100");
+    more(&["--stop", ""], 2, "stop string 0");
+}
+
+/// Each architecture's fixture: logits that `transformers` computed (F64), within 1e-3 where weights, keys and values are F16.
+#[test]
+fn every_architecture_s_logits_are_the_reference_s() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["llama-rope3", "qwen2-bias-untied", "qwen3-qknorm", "smollm3-nope"] {
+        let source = data.join("tiny").join(name);
+        let bundle = folder.path().join(format!("{name}.claw.safetensors"));
+        clawdbot(&["convert", source.to_str().unwrap(), "-o", bundle.to_str().unwrap(), "--precision", "f16"]);
+        let archive = std::fs::read(source.join("reference.npz")).unwrap();
+        let ids: Vec<u32> = npz::integers(&archive, "ids").into_iter().map(|id| u32::try_from(id).unwrap()).collect();
+        let wanted = npz::floats(&archive, "logits");
+        let found = logits(&bundle, &ids);
+        assert_eq!(found.len(), wanted.len(), "{name}");
+        let off = found.iter().zip(&wanted).map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f32::max);
+        assert!(off < 1e-3, "{name}: {off}");
+    }
+}
+
+/// Logits of all tokens, by the forward pass itself.
+fn logits(bundle: &Path, ids: &[u32]) -> Vec<f32> {
+    let model = Arc::new(Model::new(Arc::new(LanguageBundle::open(bundle).unwrap())).unwrap());
+    let limits = Limits { tokens: ids.len(), logits: ids.len(), context: ids.len() };
+    let mut cache = KvCache::new(Forward::cache_shape(&model, Format::F16), 4);
+    let mut forward = Forward::new(Arc::clone(&model), Arc::new(Workers::new()), Isa::detect(), limits);
+    let mut sequence = Sequence::with_capacity(ids.len());
+    let span = Span { sequence: &mut sequence, tokens: ids, logits: Wanted::All };
+    forward.run(&mut cache, &mut [span], Pace::ALONE).unwrap();
+    let vocabulary = model.architecture().vocabulary;
+    let mut rows = vec![0.0; vocabulary * ids.len()];
+    rows.chunks_exact_mut(vocabulary).enumerate().for_each(|(row, logits)| forward.copy_logits(row, logits));
+    rows
+}
