@@ -106,7 +106,7 @@ fn names_that_appear_twice() {
     let text = header().to_string();
     let twice = text.replacen("\"conv.scale\":", "\"conv.bias\":", 1);
     assert!(open(&signed(&twice)).unwrap_err().contains("the tensor `conv.bias` appears twice"));
-    let twice = text.replacen("{\"__metadata__\":", "{\"__metadata__\":{},\"__metadata__\":", 1);
+    let twice = text.replacen("\"__metadata__\":", "\"__metadata__\":{},\"__metadata__\":", 1);
     assert!(open(&signed(&twice)).unwrap_err().contains("`__metadata__` appears twice"));
     let twice = text.replacen("\"clawdbot.kind\":", "\"clawdbot.kind\":\"raw\",\"clawdbot.kind\":", 1);
     assert!(open(&signed(&twice)).unwrap_err().contains("`clawdbot.kind` appears twice"));
