@@ -8,6 +8,7 @@ use clawdbot_kernels::add_f32::{Addend, add_f32};
 use clawdbot_kernels::attention::{self, attention};
 use clawdbot_kernels::isa::Isa;
 use clawdbot_kernels::kv_store::{self, kv_store};
+use clawdbot_kernels::linear::float_index;
 use clawdbot_kernels::rope::{self, rope};
 use clawdbot_nn::metadata::language::{Architecture, AttentionTemperature, LayerRope};
 use clawdbot_nn::workers::Workers;
@@ -85,7 +86,27 @@ fn turn(architecture: &Architecture, norms: Norms, angles: Option<(&Angles, usiz
     let table = tokens * rotary / 2;
     let (cos, sin) = (&angles.cos[..table], &angles.sin[..table]);
     let values = &mut qkv[..(architecture.query_rows() + architecture.key_rows()) * tokens];
-    rope(norms.isa, rope::Task { tokens, head_dim, rotary, cos, sin, values });
+    if rotary.is_multiple_of(16) {
+        rope(norms.isa, rope::Task { tokens, head_dim, rotary, cos, sin, values });
+    } else {
+        turn_narrow([tokens, head_dim, rotary], cos, sin, values);
+    }
+}
+
+/// The law of the kernel `rope` for the few models whose pairs do not fill its vectors of eight.
+fn turn_narrow([tokens, head_dim, rotary]: [usize; 3], cos: &[f32], sin: &[f32], values: &mut [f32]) {
+    let half = rotary / 2;
+    for head in values.chunks_exact_mut(head_dim * tokens) {
+        for token in 0..tokens {
+            for pair in 0..half {
+                let [first, second] = [pair, pair + half].map(|value| float_index(tokens, value, token));
+                let (a, b) = (head[first], head[second]);
+                let (cos, sin) = (cos[token * half + pair], sin[token * half + pair]);
+                head[first] = (-b).mul_add(sin, a * cos);
+                head[second] = a.mul_add(sin, b * cos);
+            }
+        }
+    }
 }
 
 /// Multiplies each token's queries as [`AttentionTemperature`] says.

@@ -75,6 +75,12 @@ fn odd() -> Architecture {
     }
 }
 
+/// Heads turned in part, by pairs that fill no vector.
+fn narrow() -> Architecture {
+    let rope = Rope { theta: 10_000.0, dimensions: 6, scaling: RopeScaling::None };
+    Architecture { heads: 8, kv_heads: 4, head_dim: 8, rope, attention_scale: 8.0_f32.sqrt().recip(), ..plain() }
+}
+
 fn after_only() -> Architecture {
     Architecture { query_key_norm: QueryKeyNorm::Whole, norms: NormPlacement::After, ..plain() }
 }
@@ -169,7 +175,7 @@ fn copied(forward: &Forward, row: usize) -> Vec<f32> {
 
 #[test]
 fn f16_computes_what_the_description_says() {
-    for architecture in [plain(), odd(), after_only()] {
+    for architecture in [plain(), odd(), after_only(), narrow()] {
         let model = model(architecture, Precision::F16);
         let tokens = text(40, 3);
         let found = logits(&mut forward(&model), &mut cache(&model, Format::F16), &tokens, 40);

@@ -14,7 +14,8 @@ const STOPS_MAX: usize = 64;
 const LAYERS_MAX: usize = 512;
 const WIDTH_MAX: usize = 1 << 16;
 const HEADS_MAX: usize = 1024;
-const HEAD_DIM_MAX: usize = 1024;
+// What the attention kernels take.
+const HEAD_DIM_MAX: usize = 256;
 const FEED_FORWARD_MAX: usize = 1 << 18;
 const VOCABULARY_MAX: usize = 1 << 20;
 const CONTEXT_MAX: usize = 1 << 24;
