@@ -16,6 +16,9 @@
 //! | keys | `[4][head_dim][8]`: value d of positions 8o..8o+8 at `[o][d]` | 64 x `head_dim` |
 //! | values | `[head_dim/8][32][8]`: values 8c..8c+8 of position p at `[c][p]` | 64 x `head_dim` |
 //!
+//! F32 has the layout of F16 with four bytes a number: for measuring what the other two cost, and for nothing else, since
+//! it takes twice the memory of F16.
+//!
 //! A block is all zeros when it is taken, and only `kv_store` writes to it, which stores finite numbers. So whatever
 //! lies at positions that were not stored yet, or by another slot, is finite, and kernels may multiply it by zero.
 
@@ -31,6 +34,8 @@ pub enum Format {
     I8,
     /// IEEE binary16.
     F16,
+    /// As computed.
+    F32,
 }
 
 impl Format {
@@ -40,6 +45,7 @@ impl Format {
         match self {
             Self::I8 => POSITIONS * head_dim,
             Self::F16 => 2 * POSITIONS * head_dim,
+            Self::F32 => 4 * POSITIONS * head_dim,
         }
     }
 
@@ -48,7 +54,7 @@ impl Format {
     pub const fn block_bytes(self, head_dim: usize) -> usize {
         let scales = match self {
             Self::I8 => 2 * size_of::<[f32; POSITIONS]>(),
-            Self::F16 => 0,
+            Self::F16 | Self::F32 => 0,
         };
         2 * self.half_bytes(head_dim) + scales
     }

@@ -85,6 +85,8 @@ pub(super) enum KvFormat {
     Int8,
     /// In binary16: twice the memory.
     F16,
+    /// As computed, four times the memory: to measure what the others cost.
+    F32,
 }
 
 impl KvFormat {
@@ -93,6 +95,7 @@ impl KvFormat {
         match self {
             Self::Int8 => Format::I8,
             Self::F16 => Format::F16,
+            Self::F32 => Format::F32,
         }
     }
 }

@@ -103,8 +103,8 @@ fn what_cannot_be_generated_is_refused_by_name() {
     more(&["--stop", ""], 2, "stop string 0");
 }
 
-/// Each architecture's fixture: logits of a reference in F64 over the same F16 weights. Keys and values are rounded to binary16 here,
-/// which is all that stands between the two: 2^-11 of each.
+/// Each architecture's fixture: logits of a reference in F64 over the same F16 weights. Keys and values in binary16 alone would move
+/// them by up to 4e-3.
 #[test]
 fn every_architecture_s_logits_are_the_reference_s() {
     let Some(data) = data() else { return };
@@ -120,7 +120,7 @@ fn every_architecture_s_logits_are_the_reference_s() {
         assert_eq!(found.len(), wanted.len(), "{name}");
         let off = found.iter().zip(&wanted).map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f32::max);
         let largest = wanted.iter().fold(0.0, |most: f32, logit| most.max(logit.abs()));
-        assert!(off < 5e-3, "{name}: {off}, where logits go up to {largest}");
+        assert!(off < 1e-3, "{name}: {off}, where logits go up to {largest}");
     }
 }
 
@@ -128,7 +128,7 @@ fn every_architecture_s_logits_are_the_reference_s() {
 fn logits(bundle: &Path, ids: &[u32]) -> Vec<f32> {
     let model = Arc::new(Model::new(Arc::new(LanguageBundle::open(bundle).unwrap())).unwrap());
     let limits = Limits { tokens: ids.len(), logits: ids.len(), context: ids.len() };
-    let mut cache = KvCache::new(Forward::cache_shape(&model, Format::F16), 4);
+    let mut cache = KvCache::new(Forward::cache_shape(&model, Format::F32), 4);
     let mut forward = Forward::new(Arc::clone(&model), Arc::new(Workers::new()), Isa::detect(), limits);
     let mut sequence = Sequence::with_capacity(ids.len());
     let span = Span { sequence: &mut sequence, tokens: ids, logits: Wanted::All };

@@ -65,6 +65,7 @@ pub(super) fn run(task: Task<'_>) {
             let multiply = |target: &mut _, factor| multiply(target, factor);
             floats::walk(task, floats::Parts { scores, weigh, sums, multiply });
         }
+        Format::F32 => run_wide(task),
     }
 }
 

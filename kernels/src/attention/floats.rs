@@ -1,16 +1,18 @@
-//! The walk over pages of F16, given an ISA's arithmetic.
+//! The walk over pages of F16 or F32, given an ISA's arithmetic.
 
 use std::ops::Range;
 
 use super::Task;
 use super::rows::{Block, ROWS, Row, TILE};
 use crate::lanes::Lanes;
-use crate::pages::{Format, HEAD_DIM_MAX, POSITIONS};
+use crate::pages::{HEAD_DIM_MAX, POSITIONS};
 
 /// A row's query.
 pub(super) type Query = [f32; HEAD_DIM_MAX];
-/// Eight values of 32 positions.
+/// Eight values of 32 positions in F16.
 pub(super) type Panel = [u8; 16 * POSITIONS];
+/// Eight values of 32 positions in F32.
+pub(super) type WidePanel = [u8; 32 * POSITIONS];
 /// A row's sums of values.
 pub(super) type Sums = [Lanes; HEAD_DIM_MAX / 8];
 
@@ -27,18 +29,18 @@ pub(super) struct Parts<Scores, Weigh, Sums, Multiply> {
     pub(super) multiply: Multiply,
 }
 
-/// Runs `task`.
+/// Runs `task`; a panel has P bytes.
 #[inline(always)]
-pub(super) fn walk(
+pub(super) fn walk<const P: usize>(
     mut task: Task<'_>,
     parts: Parts<
         impl Fn(&[Query], &[u8], &mut [Block]),
         impl Fn(&mut Row, &mut Block, (f32, Option<f32>), &Range<usize>) -> f32,
-        impl Fn(&[Block], &[Panel], &mut [Sums]),
+        impl Fn(&[Block], &[[u8; P]], &mut [Sums]),
         impl Fn(&mut Lanes, f32),
     >,
 ) {
-    let half = Format::F16.half_bytes(task.head_dim);
+    let (half, length) = (task.format.half_bytes(task.head_dim), task.format.block_bytes(task.head_dim));
     let output = std::mem::take(&mut task.output).as_chunks_mut::<8>().0;
     output.fill([0.0; 8]);
     let mut now: [Sums; TILE] = [[[0.0; 8]; HEAD_DIM_MAX / 8]; TILE];
@@ -51,9 +53,9 @@ pub(super) fn walk(
         }
         let queries = gather(&task, rows);
         for start in Row::pages(rows) {
-            let block = &task.arena[task.table.start(start)..][..Format::F16.block_bytes(task.head_dim)];
+            let block = &task.arena[task.table.start(start)..][..length];
             let (keys, values) = block.split_at(half);
-            let (panels, _) = values.as_chunks::<{ 16 * POSITIONS }>();
+            let (panels, _) = values.as_chunks::<P>();
             for (tile, rows) in rows.chunks_mut(TILE).enumerate() {
                 let (count, first) = (rows.len(), tile * TILE);
                 let mut weights: [Block; TILE] = [[[0.0; 8]; POSITIONS / 8]; TILE];
@@ -98,4 +100,11 @@ fn gather(task: &Task<'_>, rows: &[Row]) -> [Query; ROWS] {
         }
     }
     queries
+}
+
+/// Eight numbers of a page in F32.
+#[inline(always)]
+pub(super) fn lanes(bytes: &[u8; 32]) -> Lanes {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    std::array::from_fn(|lane| f32::from_le_bytes(numbers[lane]))
 }

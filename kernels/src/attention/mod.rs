@@ -14,16 +14,16 @@
 //!
 //! ```text
 //! I8   s[p] = f32(sum of q8[d] * k8[p][d], exact) * (key_scale[p] * (query_scale * scale))    q8 by the law of levels.rs
-//! F16  s[p] = y * scale, y = fma(k[p][d], q[d], y) from 0, d ascending
+//! Fnn  s[p] = y * scale, y = fma(k[p][d], q[d], y) from 0, d ascending
 //!      s[p] = cap - 2 cap / (1 + exp(s[p] * (2 / cap)))                                       with a soft cap
 //! M = max(m, visible s[p]),  c = exp(m - M),  w[p] = exp(s[p] - M), 0 where p is not visible
 //! l = fma(l, c, sum of w by the law of lanes.rs),  m = M
-//! F16  o[d] = o[d] * c, then o[d] = fma(v[p][d], w[p], o[d]), p ascending over all 32
+//! Fnn  o[d] = o[d] * c, then o[d] = fma(v[p][d], w[p], o[d]), p ascending over all 32
 //! I8   u[p] = w[p] * value_scale[p],  t = max u / 16383,  w14[p] = round_half_even(u[p] * (16383 / max u)), 0 where
 //!      max u < 1e-30;  o[d] = fma(f32(sum of w14[p] * v8[p][d], exact), t, o[d] * c)
 //! ```
 //!
-//! and at the end `o[d] * (1 / l)`. exp is that of `exponential.rs`. Weights of 14 bits add less than 1/32766 of a block's
+//! (Fnn is F16 and F32) and at the end `o[d] * (1 / l)`. exp is that of `exponential.rs`. Weights of 14 bits add less than 1/32766 of a block's
 //! largest to each, an order below what 8 bits of the values cost. Sources: Milakov and Gimelshein, Online normalizer
 //! calculation for softmax; Dao et al., FlashAttention (blocks).
 

@@ -51,6 +51,7 @@ pub(super) fn run(task: Task<'_>) {
             integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
         }
         Format::F16 => run_floats(task),
+        Format::F32 => run_wide(task),
     }
 }
 

@@ -9,7 +9,7 @@ use std::arch::aarch64::{
 use std::ops::Range;
 
 use super::integers::Dots;
-use super::neon::{add, bytes, multiply, quantize, run_floats, weigh_integers};
+use super::neon::{add, bytes, multiply, quantize, run_floats, run_wide, weigh_integers};
 use super::{Task, integers};
 use crate::arm::{dot_lane, load_i8x8, load_i8x16, load_i16x8, store_i32x4};
 use crate::pages::{Format, POSITIONS};
@@ -40,6 +40,7 @@ pub(super) fn run(task: Task<'_>) {
             integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
         }
         Format::F16 => run_floats(task),
+        Format::F32 => run_wide(task),
     }
 }
 

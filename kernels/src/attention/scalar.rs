@@ -16,9 +16,20 @@ pub(super) fn run(task: Task<'_>) {
             integers::walk(task, integers::Parts { quantize, scores, weigh, sums, add, multiply });
         }
         Format::F16 => {
-            let scores = |queries: &[_], keys: &[_], target: &mut [_]| float_scores(queries, keys, dim, target);
-            let (weigh, sums) = (law::weigh_floats, float_sums);
-            floats::walk(task, floats::Parts { scores, weigh, sums, multiply });
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| float_scores(queries, keys, dim, target, half);
+            let sums = |weights: &[_], panels: &[floats::Panel], target: &mut [_]| {
+                float_sums(weights, panels, target, half);
+            };
+            floats::walk(task, floats::Parts { scores, weigh: law::weigh_floats, sums, multiply });
+        }
+        Format::F32 => {
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| {
+                float_scores(queries, keys, dim, target, single);
+            };
+            let sums = |weights: &[_], panels: &[floats::WidePanel], target: &mut [_]| {
+                float_sums(weights, panels, target, single);
+            };
+            floats::walk(task, floats::Parts { scores, weigh: law::weigh_floats, sums, multiply });
         }
     }
 }
@@ -63,26 +74,46 @@ fn sums(levels: &[integers::Levels], panels: &[integers::Panel], target: &mut [i
     }
 }
 
-fn float_scores(queries: &[floats::Query], keys: &[u8], head_dim: usize, target: &mut [Block]) {
-    let (keys, _) = keys.as_chunks::<2>();
+fn half(bytes: [u8; 2]) -> f32 {
+    widen(u16::from_le_bytes(bytes))
+}
+
+fn single(bytes: [u8; 4]) -> f32 {
+    f32::from_le_bytes(bytes)
+}
+
+/// A number has B bytes, which `number` reads.
+fn float_scores<const B: usize>(
+    queries: &[floats::Query],
+    keys: &[u8],
+    head_dim: usize,
+    target: &mut [Block],
+    number: impl Fn([u8; B]) -> f32,
+) {
+    let (keys, _) = keys.as_chunks::<B>();
     for (query, target) in queries.iter().zip(target) {
         for (place, sum) in target.as_flattened_mut().iter_mut().enumerate() {
             *sum = 0.0;
             for (d, &value) in query[..head_dim].iter().enumerate() {
-                let key = widen(u16::from_le_bytes(keys[(place / 8 * head_dim + d) * 8 + place % 8]));
-                *sum = key.mul_add(value, *sum);
+                *sum = number(keys[(place / 8 * head_dim + d) * 8 + place % 8]).mul_add(value, *sum);
             }
         }
     }
 }
 
-fn float_sums(weights: &[Block], panels: &[floats::Panel], target: &mut [floats::Sums]) {
+/// A number has B bytes, which `number` reads, a panel P.
+fn float_sums<const B: usize, const P: usize>(
+    weights: &[Block],
+    panels: &[[u8; P]],
+    target: &mut [floats::Sums],
+    number: impl Fn([u8; B]) -> f32,
+) {
     for (weights, target) in weights.iter().zip(target) {
         for (panel, target) in panels.iter().zip(target) {
-            let (values, _) = panel.as_chunks::<2>();
+            let (values, _) = panel.as_chunks::<B>();
             for (place, &weight) in weights.as_flattened().iter().enumerate() {
                 for (lane, sum) in target.iter_mut().enumerate() {
-                    *sum = widen(u16::from_le_bytes(values[place * 8 + lane])).mul_add(weight, *sum);
+                    *sum = number(values[place * 8 + lane]).mul_add(weight, *sum);
                 }
             }
         }

@@ -99,6 +99,51 @@ macro_rules! bodies {
             correction
         }
 
+        /// Over pages of F32, given a task whose format that is: a row at a time, for nobody is in a hurry there.
+        #[inline]
+        #[target_feature(enable = $features)]
+        pub(super) fn run_wide(task: Task<'_>) {
+            let dim = task.head_dim;
+            let scores = |queries: &[_], keys: &[_], target: &mut [_]| wide_scores(queries, keys, dim, target);
+            let sums = |weights: &[_], panels: &[_], target: &mut [_]| wide_sums(weights, panels, target);
+            let weigh = |row: &mut _, sums: &mut _, scale, visible: &Range<_>| weigh_floats(row, sums, scale, visible);
+            let multiply = |target: &mut _, factor| multiply(target, factor);
+            floats::walk(task, floats::Parts { scores, weigh, sums, multiply });
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn wide_scores(queries: &[floats::Query], keys: &[u8], dim: usize, target: &mut [Block]) {
+            let (keys, _) = keys.as_chunks::<32>();
+            for (query, target) in queries.iter().zip(target) {
+                let octets: [&[[u8; 32]]; 4] = std::array::from_fn(|octet| &keys[octet * dim..][..dim]);
+                let mut sums = [eight::splat(0.0); 4];
+                for (d, &value) in query[..dim].iter().enumerate() {
+                    let value = eight::splat(value);
+                    for (sum, octet) in sums.iter_mut().zip(octets) {
+                        *sum = eight::fma(eight::load(&floats::lanes(&octet[d])), value, *sum);
+                    }
+                }
+                for (sum, target) in sums.into_iter().zip(target) {
+                    eight::store(target, sum);
+                }
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn wide_sums(weights: &[Block], panels: &[floats::WidePanel], target: &mut [floats::Sums]) {
+            for (weights, target) in weights.iter().zip(target) {
+                for (panel, target) in panels.iter().zip(target) {
+                    let mut sum = eight::load(target);
+                    for (values, &weight) in panel.as_chunks::<32>().0.iter().zip(weights.as_flattened()) {
+                        sum = eight::fma(eight::load(&floats::lanes(values)), eight::splat(weight), sum);
+                    }
+                    eight::store(target, sum);
+                }
+            }
+        }
+
         /// Corrects what was before and adds sums in steps.
         #[inline]
         #[target_feature(enable = $features)]

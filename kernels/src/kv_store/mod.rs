@@ -1,7 +1,7 @@
 //! Keys and values of new tokens into the pages of one head.
 //!
 //! Every number is first made finite: NaN becomes 0, and what is beyond binary16 its largest, +-65504. Then F16 rounds half
-//! to even; I8 takes for each token and each of key and value `m = max |x|`, `scale = m / 127` and
+//! to even, F32 keeps it; I8 takes for each token and each of key and value `m = max |x|`, `scale = m / 127` and
 //! `q = round_half_even(x * (127 / m))` (all 0, with the scale as said, where m < 1e-30): one multiplication, so the same
 //! bits on every ISA. |q| <= 127.
 //!

@@ -45,18 +45,19 @@ pub(super) fn store(
                 keep_value(value.iter().map(|lanes| levels(lanes, inverse)), place, kept_values);
             }
             Format::F16 => {
-                let cells = &mut kept_keys[place / 8 * head_dim * 16..].as_chunks_mut::<16>().0[..head_dim];
-                for (cells, lanes) in cells.as_chunks_mut::<8>().0.iter_mut().zip(key.iter()) {
-                    for (cell, half) in cells.iter_mut().zip(narrow(lanes)) {
-                        cell.as_chunks_mut().0[place % 8] = half.to_le_bytes();
-                    }
-                }
-                let cells = kept_values.as_chunks_mut::<16>().0[place..].iter_mut().step_by(POSITIONS);
-                for (cell, lanes) in cells.zip(value.iter()) {
-                    for (target, half) in cell.as_chunks_mut::<2>().0.iter_mut().zip(narrow(lanes)) {
-                        *target = half.to_le_bytes();
-                    }
-                }
+                keep_key_numbers(
+                    key.iter().map(|lanes| narrow(lanes).map(u16::to_le_bytes)),
+                    head_dim,
+                    place,
+                    kept_keys,
+                );
+                let numbers = value.iter().map(|lanes| narrow(lanes).map(u16::to_le_bytes));
+                keep_value_numbers(numbers, place, kept_values);
+            }
+            Format::F32 => {
+                let bytes = |lanes: &Lanes| lanes.map(f32::to_le_bytes);
+                keep_key_numbers(key.iter().map(bytes), head_dim, place, kept_keys);
+                keep_value_numbers(value.iter().map(bytes), place, kept_values);
             }
         }
     }
@@ -81,5 +82,31 @@ fn keep_value(levels: impl Iterator<Item = [i8; 8]>, place: usize, kept: &mut [u
         for (cell, level) in tile.as_chunks_mut::<4>().0.iter_mut().zip(levels) {
             cell[place % 4] = level.cast_unsigned();
         }
+    }
+}
+
+/// Eight positions of a value lie side by side; a number has B bytes.
+#[inline(always)]
+fn keep_key_numbers<const B: usize>(
+    numbers: impl Iterator<Item = [[u8; B]; 8]>,
+    head_dim: usize,
+    place: usize,
+    kept: &mut [u8],
+) {
+    let cells = kept.as_chunks_mut::<B>().0.as_chunks_mut::<8>().0;
+    let cells = &mut cells[place / 8 * head_dim..][..head_dim];
+    for (cells, numbers) in cells.as_chunks_mut::<8>().0.iter_mut().zip(numbers) {
+        for (cell, number) in cells.iter_mut().zip(numbers) {
+            cell[place % 8] = number;
+        }
+    }
+}
+
+/// Eight values of a position lie side by side; a number has B bytes.
+#[inline(always)]
+fn keep_value_numbers<const B: usize>(numbers: impl Iterator<Item = [[u8; B]; 8]>, place: usize, kept: &mut [u8]) {
+    let cells = kept.as_chunks_mut::<B>().0.as_chunks_mut::<8>().0;
+    for (cell, numbers) in cells[place..].iter_mut().step_by(POSITIONS).zip(numbers) {
+        *cell = numbers;
     }
 }

@@ -11,6 +11,8 @@ use crate::language::{at, numbers, same};
 use crate::made_up::Source;
 use crate::tally::Tally;
 
+const FORMATS: [Format; 3] = [Format::I8, Format::F16, Format::F32];
+
 /// An arena whose places hold two blocks each, pages in no order, and what was stored as real numbers.
 struct Cache {
     format: Format,
@@ -58,11 +60,14 @@ impl Cache {
                 let scale = &block[2 * POSITIONS * dim + 4 * (part * POSITIONS + p)..][..4];
                 f64::from(q) * f64::from(f32::from_le_bytes(scale.try_into().expect("four bytes")))
             }
-            Format::F16 => {
+            Format::F16 | Format::F32 => {
                 let key = (p / 8 * dim + d) * 8 + p % 8;
                 let value = POSITIONS * dim + (d / 8 * POSITIONS + p) * 8 + d % 8;
-                let bits = &block[2 * [key, value][part]..][..2];
-                f16::from_le_bytes(bits.try_into().expect("two bytes")).to_f64()
+                let place = [key, value][part];
+                if self.format == Format::F16 {
+                    return f16::from_le_bytes(block.as_chunks().0[place]).to_f64();
+                }
+                f64::from(f32::from_le_bytes(block.as_chunks().0[place]))
             }
         }
     }
@@ -71,7 +76,7 @@ impl Cache {
 pub(crate) fn kv_store(tally: &mut Tally) {
     tally.walk(kv_store::VARIANTS, |variant| {
         for (seed, head_dim) in [8, 16, 24, 64, 128, 256].into_iter().enumerate() {
-            for (format, odd) in [(Format::I8, false), (Format::F16, false), (Format::I8, true), (Format::F16, true)] {
+            for (format, odd) in FORMATS.into_iter().flat_map(|format| [(format, false), (format, true)]) {
                 for (edge, [position, tokens]) in [(Edge::Start, [0, 1]), (Edge::End, [61, 9]), (Edge::End, [5, 0])] {
                     let mut source = Source::new(seed as u64);
                     let keys = Guarded::new(&numbers(&mut source, head_dim * tokens, odd), edge);
@@ -107,6 +112,7 @@ fn check_stored(cache: &Cache, position: usize, given: [&[f32]; 2], context: &st
                 let bound = match cache.format {
                     Format::I8 => most / 254.0 * 1.000_01 + 1e-30,
                     Format::F16 => wanted(d).abs() / 2048.0 + 3e-8,
+                    Format::F32 => 0.0,
                 };
                 let error = (cache.real(part, position + token, d) - wanted(d)).abs();
                 assert!(error <= bound, "{context}: part {part}, token {token}, {d}: off by {error:e}");
@@ -173,7 +179,7 @@ impl Shape {
 
 fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
-    for format in [Format::I8, Format::F16] {
+    for format in FORMATS {
         for (head_dim, heads, position, tokens) in [
             (8, 1, 0, 1),
             (16, 2, 30, 3),
@@ -233,7 +239,7 @@ fn check_exact(shape: &Shape, cache: &Cache, queries: &[f32], found: &[f32], nam
         // The error of a score, at its worst and as it comes with random signs.
         let score = match shape.format {
             Format::I8 => query / 254.0 * key / 3.0,
-            Format::F16 => 1e-5 * query * key,
+            Format::F16 | Format::F32 => 1e-5 * query * key,
         };
         for (d, exact) in exact.into_iter().enumerate() {
             let error = (f64::from(found[at(shape.tokens, head * shape.head_dim + d, token)]) - exact).abs();
