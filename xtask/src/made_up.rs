@@ -1,7 +1,7 @@
 //! `cargo xtask made-up-llm SHAPE ...`: a language model of invented weights at full size, to measure speed and memory with
 //! where no real one of that size is at hand: our bundle, and the same shape as a GGUF file for the peer. Its answers mean nothing.
 
-mod gguf;
+pub(crate) mod gguf;
 #[cfg(test)]
 mod tests;
 
@@ -182,11 +182,13 @@ impl Dice {
 
     /// Weights: nibbles, or bytes of -127..=127.
     pub(crate) fn fill(&mut self, weights: &mut [u8], long: bool) {
+        // Billions of them, by a program that is not optimised: eight at a time.
         for eight in weights.chunks_mut(8) {
-            let random = self.next().to_le_bytes();
-            for (weight, random) in eight.iter_mut().zip(random) {
-                *weight = if long && random == 0x80 { 0 } else { random };
+            let mut random = self.next().to_le_bytes();
+            if long && random.contains(&0x80) {
+                random = random.map(|byte| if byte == 0x80 { 0 } else { byte });
             }
+            eight.copy_from_slice(&random[..eight.len()]);
         }
     }
 }

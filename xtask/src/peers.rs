@@ -2,12 +2,15 @@
 //! that all meet the same machine. Prints a table and the bars, writes
 //! `benches/record/<machine>/<date>-<commit>-peers-vision.json`.
 //!
+//! `cargo xtask peers llm` does the same with language models and llama.cpp ([`language`]).
+//!
 //! Everything that it installs and makes lies in `target/peers` ([`workshop`]). With `--aarch64` it counts the guest
 //! instructions of an inference under qemu instead ([`guest`]), of ours and of the peers' aarch64 wheels.
 
 mod bars;
 mod contestant;
 mod guest;
+mod language;
 mod manifest;
 mod options;
 mod pin;
@@ -25,6 +28,11 @@ use workshop::Workshop;
 
 /// Compares.
 pub(crate) fn run_peers(arguments: &[String]) -> Outcome {
+    if let Some((what, rest)) = arguments.split_first()
+        && what == "llm"
+    {
+        return language::run(rest);
+    }
     let options = Options::parse(arguments)?;
     let workshop = Workshop::prepare(&options)?;
     if options.aarch64 {

@@ -1,11 +1,14 @@
 //! `clawdbot bench llm`: how fast a language model is.
 
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use clawdbot_flow::clock::{Clock as _, SystemClock};
+use clawdbot_flow::clock::{Clock, SystemClock};
+use clawdbot_llm::forward::Forward;
+use clawdbot_llm::kv_cache::KvCache;
 use serde_json::json;
 
 use crate::app::compute::{threads_available, with_workers};
@@ -45,6 +48,11 @@ pub(super) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Instead, take turns with others: read "PROMPT ANSWER", two numbers of tokens, from each line of standard input and answer
+    /// with the times of both in nanoseconds, a JSON list a line. Nothing warms up; together they fit into
+    /// --prompt-tokens and --answer-tokens.
+    #[arg(long, conflicts_with_all = ["runs", "cold", "json"])]
+    on_request: bool,
 }
 
 /// Runs the command.
@@ -66,6 +74,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         };
         let (mut forward, mut cache) =
             forward_for_all(&model, Arc::clone(&workers), isa, options).map_err(|error| Failure::from_error(&error))?;
+        if arguments.on_request {
+            return answer_requests(&mut forward, &mut cache, &clock).map(|()| Vec::new());
+        }
         let mut once =
             || language::run(&mut forward, &mut cache, sizes, &clock).map_err(|error| Failure::from_error(&error));
         if !arguments.cold {
@@ -73,6 +84,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         (0..arguments.runs).map(|_| once()).collect::<Result<_, Failure>>()
     })?;
+    if arguments.on_request {
+        return Ok(());
+    }
     let rates = |tokens: usize, time: fn(&Run) -> Duration| -> Vec<f64> {
         runs.iter().map(|run| tokens as f64 / time(run).as_secs_f64().max(1e-9)).collect()
     };
@@ -105,3 +119,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         1e3 * opened.as_secs_f64()
     ))
 }
+
+/// Computes what each line asks for, until the end of standard input.
+fn answer_requests(forward: &mut Forward, cache: &mut KvCache, clock: &dyn Clock) -> Result<(), Failure> {
+    print(&json!({ "isa": isa()?.name() }).to_string())?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|error| Failure::Failed(format!("standard input cannot be read: {error}")))?;
+        let sizes = sizes(&line).ok_or_else(|| {
+            Failure::Usage(format!("`{line}` on standard input is not PROMPT ANSWER, two numbers of tokens"))
+        })?;
+        let run = language::run(forward, cache, sizes, clock).map_err(|error| Failure::from_error(&error))?;
+        print(
+            &json!([run.prompt, run.answer].map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))).to_string(),
+        )?;
+    }
+    Ok(())
+}
+
+/// "PROMPT ANSWER".
+fn sizes(line: &str) -> Option<[usize; 2]> {
+    let (prompt, answer) = line.trim().split_once(' ')?;
+    Some([prompt.parse().ok()?, answer.parse().ok()?])
+}
+
+#[cfg(test)]
+mod tests;

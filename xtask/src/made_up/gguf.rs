@@ -35,7 +35,7 @@ impl Tensor {
 }
 
 /// Writes the file; its length.
-pub(super) fn write(path: &Path, shape: &Shape, precision: Precision) -> Result<u64, String> {
+pub(crate) fn write(path: &Path, shape: &Shape, precision: Precision) -> Result<u64, String> {
     let tensors = tensors(shape, if precision == Precision::Int4 { Q4_0 } else { Q8_0 });
     let mut header = Vec::new();
     header.extend(b"GGUF");

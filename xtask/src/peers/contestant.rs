@@ -42,6 +42,8 @@ pub(super) struct Contestant {
 /// A contestant that is ready to run.
 pub(super) struct Running {
     pub(super) key: Key,
+    /// What it said of itself when it was ready.
+    pub(super) said: Value,
     /// Of its answer against the float network's; `None` for ours, which `clawdbot convert` judges.
     pub(super) snr_db: Option<f64>,
     child: Child,
@@ -69,8 +71,9 @@ impl Contestant {
             return Err(format!("{}: its pipes are missing", self.key));
         };
         let (key, requests, answers) = (self.key.clone(), Some(requests), BufReader::new(answers));
-        let mut running = Running { key, snr_db: None, child, requests, answers };
-        running.snr_db = running.line()?["snr_db"].as_f64();
+        let mut running = Running { key, said: Value::Null, snr_db: None, child, requests, answers };
+        running.said = running.line()?;
+        running.snr_db = running.said["snr_db"].as_f64();
         Ok(running)
     }
 
@@ -86,20 +89,35 @@ impl Running {
     /// # Errors
     /// When it ended, or its answer is no list of times.
     pub(super) fn turn(&mut self, inferences: usize) -> Result<Turn, String> {
+        let (times, cpu_ms) = self.ask(&inferences.to_string())?;
+        if times.len() != inferences {
+            return Err(format!("{}: asked for {inferences} inferences, answered {} times", self.key, times.len()));
+        }
+        let wall_ms = times.into_iter().map(|nanoseconds| nanoseconds / 1e6).collect();
+        Ok(Turn { wall_ms, cpu_ms: cpu_ms / inferences as f64 })
+    }
+
+    /// Sends a line, and returns the list of nanoseconds in the answer and the milliseconds of processor time that it cost.
+    ///
+    /// # Errors
+    /// As [`Self::turn`].
+    pub(super) fn ask(&mut self, request: &str) -> Result<(Vec<f64>, f64), String> {
         let before = self.cpu_nanoseconds()?;
-        let request = format!("{inferences}\n");
         let requests = self.requests.as_mut().ok_or_else(|| format!("{}: was ended", self.key))?;
-        requests.write_all(request.as_bytes()).map_err(|error| format!("{}: takes no request: {error}", self.key))?;
+        let sent = requests.write_all(format!("{request}\n").as_bytes());
+        sent.map_err(|error| format!("{}: takes no request: {error}", self.key))?;
         let answer = self.line()?;
         let spent = self.cpu_nanoseconds()?.saturating_sub(before);
-        let times = answer.as_array().map(|times| times.iter().filter_map(Value::as_f64).collect::<Vec<_>>());
-        match times {
-            Some(times) if times.len() == inferences => Ok(Turn {
-                wall_ms: times.into_iter().map(|nanoseconds| nanoseconds / 1e6).collect(),
-                cpu_ms: spent as f64 / 1e6 / inferences as f64,
-            }),
-            _ => Err(format!("{}: asked for {inferences} inferences, answered {answer}", self.key)),
+        let times = answer.as_array().map(|times| times.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>());
+        match times.flatten() {
+            Some(times) => Ok((times, spent as f64 / 1e6)),
+            None => Err(format!("{}: asked for {request:?}, answered {answer}", self.key)),
         }
+    }
+
+    /// Its number at the kernel.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Lets it end by itself, so that it writes what it wants to write.

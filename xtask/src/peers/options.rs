@@ -1,7 +1,7 @@
 //! What may be said to `cargo xtask peers vision`.
 
 /// As `cargo xtask peers` shows it.
-const USAGE: &str = "usage: cargo xtask peers vision [--rounds N] [--threads 1,2] [--pin avx2|none|both] [--only NETWORK] \
+pub(super) const USAGE: &str = "usage: cargo xtask peers vision [--rounds N] [--threads 1,2] [--pin avx2|none|both] [--only NETWORK] \
                      [--aarch64]";
 
 /// Which instructions a peer may use.
@@ -48,7 +48,7 @@ impl Options {
             Self { rounds: 12, threads: vec![1, 2], pins: vec![Pin::Avx2, Pin::None], only: None, aarch64: false };
         let mut words = arguments.iter().map(String::as_str);
         if words.next() != Some("vision") {
-            return Err(USAGE.to_owned());
+            return Err(format!("{USAGE}\n{}", super::language::options::USAGE));
         }
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} wants a value; {USAGE}"));

@@ -31,7 +31,7 @@ const TRACT: &str = "tract-onnx 0.23.9";
 /// The packages' folders that hold code which asks the processor what it can do.
 const PEER_FOLDERS: [&str; 4] = ["onnxruntime", "ncnn", "ncnn.libs", "ai_edge_litert"];
 /// Keeps the C library from AVX-512 too, whose copies of memory would otherwise use it.
-const C_LIBRARY_WITHOUT_AVX512: &str =
+pub(super) const C_LIBRARY_WITHOUT_AVX512: &str =
     "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512CD,-AVX512DQ,-AVX512ER,-AVX512PF";
 /// Our forms: precision and instruction set.
 const OUR_FORMS: [(&str, &str); 3] = [("int8", "avx2"), ("f16", "avx2"), ("int8", "avx_vnni")];
