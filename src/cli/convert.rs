@@ -35,12 +35,14 @@ pub(super) struct Arguments {
     /// The bundle to write; usually ends in .claw.safetensors.
     #[arg(short, long)]
     output: PathBuf,
-    /// How the network is computed: `mixed` is INT8 with the layers that it would hurt kept in FP16, and what networks over
-    /// pictures are without this; language models are `int4`.
+    /// How the network is computed. Networks over pictures: f16, int8, or mixed, which is INT8 with the layers that it would
+    /// hurt kept in FP16, and what they are without this. Language models: f16, int8, int4, which they are without this, or
+    /// mixed, which is INT4 with the matrices that it would hurt most in INT8.
     #[arg(long, value_enum)]
     precision: Option<Precision>,
-    /// Folder of pictures like those that the network will see; int8 and mixed take their ranges from them.
-    #[arg(long, value_name = "DIR")]
+    /// Folder of pictures like those that the network will see; int8 and mixed take their ranges from them. Of a language
+    /// model: a text like those that it will read, which says which weights matter.
+    #[arg(long, value_name = "DIR|TEXT")]
     calibrate: Option<PathBuf>,
     /// Boards that the bundle is for; one packing serves all of them.
     #[arg(long, value_enum, default_value_t = Board::Any)]
@@ -95,7 +97,7 @@ enum Precision {
     F16,
     /// INT8 everywhere.
     Int8,
-    /// INT8 but for fragile layers; networks over pictures only.
+    /// The smaller one but for what is fragile.
     Mixed,
     /// INT4, embedding and head INT8; language models only.
     Int4,

@@ -4,10 +4,14 @@
 //! a [`Role`](roles::Role) holds. What comes after knows neither format. One tile of eight rows is in memory at a time, so a
 //! model may be larger than it.
 
+mod balance;
+mod calibrate;
 pub mod error;
 mod gguf;
 mod huggingface;
+mod report;
 mod roles;
+mod rounding;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -16,15 +20,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::draft::Provenance;
+use crate::network::Compute;
+use clawdbot_llm::watch::Reader;
 use clawdbot_nn::gguf::MAGIC;
 use clawdbot_nn::metadata::Origin;
 use clawdbot_nn::metadata::language::{Architecture, Language, Precision};
-use serde::Serialize;
-
-use crate::draft::Provenance;
 pub use error::LanguageError;
 #[cfg(test)]
 use huggingface::compact as huggingface_compact;
+pub use report::{LanguageReport, MatrixReport};
 use roles::Weights;
 
 /// How a model's matrices are to be packed.
@@ -36,6 +41,8 @@ pub enum LanguageTarget {
     Int8,
     /// INT4, but for the embedding and the head, which are INT8.
     Int4,
+    /// The same with what suffers most in INT8 too: q, k and v, and down in the first and last eighth of the layers.
+    Mixed,
 }
 
 impl LanguageTarget {
@@ -46,18 +53,43 @@ impl LanguageTarget {
             Self::F16 => "f16",
             Self::Int8 => "int8",
             Self::Int4 => "int4",
+            Self::Mixed => "mixed",
         }
     }
 
-    /// How the matrix called `name` is packed.
+    /// How the matrix called `name` of a model of so many layers is packed.
     #[must_use]
-    pub fn precision(self, name: &str) -> Precision {
+    pub fn precision(self, name: &str, layers: usize) -> Precision {
+        let reader = Reader::of(name);
+        let fragile = match reader {
+            None | Some(Reader::Head) => true,
+            Some(Reader::Qkv(_)) => self == Self::Mixed,
+            // The recipe is llama.cpp's: it keeps these longest when it mixes precisions.
+            Some(Reader::Down(layer)) => {
+                self == Self::Mixed && (layer < layers.div_ceil(8) || layer >= layers - layers / 8)
+            }
+            Some(Reader::Output(_) | Reader::GateUp(_)) => false,
+        };
         match self {
             Self::F16 => Precision::F16,
-            Self::Int4 if name != "embedding" && name != "head" => Precision::Int4,
-            Self::Int4 | Self::Int8 => Precision::Int8,
+            Self::Int8 => Precision::Int8,
+            Self::Int4 | Self::Mixed if fragile => Precision::Int8,
+            Self::Int4 | Self::Mixed => Precision::Int4,
         }
     }
+}
+
+/// What is asked of [`LanguageDraft::convert`].
+#[derive(Clone, Debug)]
+pub struct LanguageRequest<'a> {
+    /// How matrices are packed.
+    pub target: LanguageTarget,
+    /// A text like those that the model will read; not one that it is measured with afterwards.
+    pub calibration: Option<&'a str>,
+    /// Whether the report says what each matrix would lose in INT4 and in INT8.
+    pub probe: bool,
+    /// What the model is run with, and who packs.
+    pub compute: Compute,
 }
 
 /// A model that was read and understood, not yet packed.
@@ -78,27 +110,12 @@ pub struct LanguageDraft {
 pub enum LanguageProgress {
     /// So many bytes of all went into the source's checksum.
     Hashed(u64, u64),
+    /// So many tokens of all of the calibration text were read.
+    Read(u64, u64),
+    /// So many tensors of all were looked at.
+    Weighed(u64, u64),
     /// So many weights of all are packed.
     Packed(u64, u64),
-}
-
-/// What was done.
-#[derive(Clone, Debug, Serialize)]
-pub struct LanguageReport {
-    /// The source file's or folder's name.
-    pub source: String,
-    /// Its SHA-256; of several files, that of the lines which `sha256sum` prints for them.
-    pub source_sha256: String,
-    /// Its format.
-    pub format: String,
-    /// What was asked: `f16`, `int8`, `int4`.
-    pub precision: String,
-    /// One sentence each.
-    pub decisions: Vec<String>,
-    /// Weights of all matrices and norms.
-    pub parameters: u64,
-    /// Size of the bundle.
-    pub file_bytes: u64,
 }
 
 /// Whether `path` is a language model that [`LanguageDraft::open`] takes: a folder with a `config.json`, or a GGUF file.
@@ -152,27 +169,40 @@ impl LanguageDraft {
         &self.decisions
     }
 
-    /// Packs everything into a bundle at `output`.
+    /// Packs everything into a bundle at `output`. With a calibration text, a copy of the model in F16 lies beside it meanwhile.
     ///
     /// # Errors
-    /// When a weight is not finite, or the source cannot be read or the bundle not written.
+    /// When a weight is not finite, the source cannot be read, the bundle not written, or the model not run on the text.
     pub fn convert(
         &self,
         output: &Path,
-        target: LanguageTarget,
+        request: &LanguageRequest<'_>,
         progress: &mut dyn FnMut(LanguageProgress),
     ) -> Result<LanguageReport, LanguageError> {
+        let &LanguageRequest { target, ref compute, .. } = request;
         let sha256 = self.weights.sha256(&mut |done, total| progress(LanguageProgress::Hashed(done, total)))?;
         let origin = Origin { source_sha256: sha256, ..self.origin.clone() };
-        let file_bytes = write::write(self, &origin, output, target, progress)?;
+        let mut plan = write::Plan { probe: request.probe, ..write::Plan::plain(target) };
+        let mut decisions = self.decisions.clone();
+        // F16 has nothing to choose.
+        if let Some(text) = request.calibration.filter(|_| target != LanguageTarget::F16) {
+            let calibration = calibrate::calibrate(self, text, output, compute, progress)?;
+            let told = &mut |done, total| progress(LanguageProgress::Weighed(done, total));
+            plan.scales = balance::scales(self, &calibration, target, told)?;
+            decisions.push(format!("{} tokens of a text say which weights matter", calibration.tokens));
+            plan.calibration = Some(calibration);
+        }
+        let written = write::write(self, &origin, output, &plan, compute, progress)?;
         Ok(LanguageReport {
             source: origin.source_file,
             source_sha256: origin.source_sha256,
             format: self.format.to_owned(),
             precision: target.name().to_owned(),
-            decisions: self.decisions.clone(),
+            decisions,
+            calibration_tokens: plan.calibration.map_or(0, |calibration| calibration.tokens),
+            matrices: written.matrices,
             parameters: self.language.architecture.parameters(),
-            file_bytes,
+            file_bytes: written.file_bytes,
         })
     }
 }

@@ -24,6 +24,7 @@ use crate::kv_cache::{Full, KvCache, Sequence, Shape};
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::rope::Rotation;
+use crate::watch::Watch;
 use linear::Quantised;
 
 /// Tokens of one sequence to be computed, and which of them are to have logits.
@@ -119,6 +120,7 @@ pub struct Forward {
     rotation: Rotation,
     local: Option<Rotation>,
     buffers: Buffers,
+    watch: Option<Box<dyn Watch>>,
 }
 
 /// Floats of the present pass, each used up to its size times T.
@@ -185,7 +187,12 @@ impl Forward {
             angles: [Some(&global), local.as_ref()].map(|rotation| Angles::new(rotation, limits.tokens)),
             rows: 0,
         };
-        Self { model, workers, isa, limits, rotation: global, local, buffers }
+        Self { model, workers, isa, limits, rotation: global, local, buffers, watch: None }
+    }
+
+    /// Tells `watch` what every matrix reads from now on.
+    pub fn watch(&mut self, watch: Box<dyn Watch>) {
+        self.watch = Some(watch);
     }
 
     /// The model.

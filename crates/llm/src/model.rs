@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use clawdbot_nn::bundle::language::LanguageBundle;
-use clawdbot_nn::metadata::language::{Architecture, Precision};
+use clawdbot_nn::metadata::language::{Architecture, EMBEDDING_SCALE, Precision};
 
 /// A matrix of the bundle: where it lies and how it is packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Model {
     /// The embedding where the model ties them.
     pub(crate) head: Matrix,
     pub(crate) norm: Vec<f32>,
+    /// What the values of an embedding's row are multiplied with, where the head wants other columns than the stream.
+    pub(crate) embedding_scale: Option<Vec<f32>>,
     pub(crate) layers: Vec<LayerWeights>,
 }
 
@@ -84,8 +86,9 @@ impl Model {
         let embedding = matrix("embedding")?;
         let head = if architecture.tied_embedding { embedding.clone() } else { matrix("head")? };
         let norm = bundle.floats("norm").ok_or_else(|| MissingTensor(String::from("norm")))?.to_vec();
+        let embedding_scale = bundle.floats(EMBEDDING_SCALE).map(<[f32]>::to_vec);
         let layers = (0..architecture.layers.len()).map(layer).collect::<Result<_, _>>()?;
-        Ok(Self { embedding, head, norm, layers, bundle })
+        Ok(Self { embedding, head, norm, embedding_scale, layers, bundle })
     }
 
     /// What it computes.

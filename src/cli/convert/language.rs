@@ -1,11 +1,16 @@
 //! `clawdbot convert` of a language model.
 
-use clawdbot_convert::language::{LanguageDraft, LanguageError, LanguageReport, LanguageTarget};
+use std::path::Path;
+
+use clawdbot_convert::language::{LanguageDraft, LanguageError, LanguageReport, LanguageRequest, LanguageTarget};
+use clawdbot_convert::network::Compute;
+use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::metadata::Origin;
 use serde_json::json;
 
 use super::progress::LanguageBar;
 use super::{Arguments, Failure, Precision, print, provenance};
+use crate::app::compute::with_workers;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -13,21 +18,31 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Precision::F16) => LanguageTarget::F16,
         Some(Precision::Int8) => LanguageTarget::Int8,
         Some(Precision::Int4) | None => LanguageTarget::Int4,
-        Some(Precision::Mixed) => return Err(usage(arguments, "--precision mixed is for networks over pictures")),
+        Some(Precision::Mixed) => LanguageTarget::Mixed,
     };
-    if arguments.calibrate.is_some() {
-        return Err(usage(arguments, "--calibrate gives pictures, but a language model takes none"));
-    }
+    let text = arguments.calibrate.as_deref().map(|path| text(arguments, path)).transpose()?;
     let failed = |error: LanguageError| Failure::Failed(format!("{}: {error}", arguments.input.display()));
     let draft = LanguageDraft::open(&arguments.input, &provenance(arguments)).map_err(failed)?;
     let mut bar = LanguageBar::new();
-    let report = draft.convert(&arguments.output, target, &mut |progress| bar.show(progress));
+    let report = with_workers(usize::from(arguments.threads), |workers| {
+        let compute = Compute { isa: Isa::detect(), workers };
+        let probe = arguments.report.is_some();
+        let request = LanguageRequest { target, calibration: text.as_deref(), probe, compute };
+        draft.convert(&arguments.output, &request, &mut |progress| bar.show(progress))
+    });
     bar.finish();
     tell(arguments, &draft, &report.map_err(failed)?)
 }
 
-fn usage(arguments: &Arguments, message: &str) -> Failure {
-    Failure::Usage(format!("{}: {message}; a language model becomes f16, int8 or int4", arguments.input.display()))
+/// The calibration text.
+fn text(arguments: &Arguments, path: &Path) -> Result<String, Failure> {
+    if path.is_dir() {
+        let what = "--calibrate gives a folder, but a language model is run on a text; name a UTF-8 file";
+        return Err(Failure::Usage(format!("{}: {what}", arguments.input.display())));
+    }
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::Failed(format!("{} can't be read as text: {error}; name a UTF-8 file", path.display()))
+    })
 }
 
 fn tell(arguments: &Arguments, draft: &LanguageDraft, report: &LanguageReport) -> Result<(), Failure> {

@@ -58,25 +58,32 @@ pub(super) struct LanguageBar {
     bar: ProgressBar,
     terminal: bool,
     told: u64,
+    done: u64,
 }
 
 impl LanguageBar {
     pub(super) fn new() -> Self {
         let Bar { bar, terminal, .. } = Bar::new(0);
         Bar::style(&bar, "{msg:<20} [{bar:40}] {percent}% {eta}");
-        Self { bar, terminal, told: 0 }
+        Self { bar, terminal, told: 0, done: 0 }
     }
 
     pub(super) fn show(&mut self, progress: LanguageProgress) {
         let (stage, done, total) = match progress {
             LanguageProgress::Hashed(done, total) => ("checksum", done, total),
+            LanguageProgress::Read(done, total) => ("tokens read", done, total),
+            LanguageProgress::Weighed(done, total) => ("tensors looked at", done, total),
             LanguageProgress::Packed(done, total) => ("weights packed", done, total),
         };
         self.bar.set_message(stage);
         self.bar.set_length(total);
         self.bar.set_position(done);
+        if done < self.done {
+            self.told = 0; // a stage begins
+        }
+        self.done = done;
         let fifth = done.saturating_mul(LINES_A_STAGE as u64).checked_div(total).unwrap_or(0);
-        if !self.terminal && matches!(progress, LanguageProgress::Packed(..)) && fifth > self.told {
+        if !self.terminal && !matches!(progress, LanguageProgress::Hashed(..)) && fifth > self.told {
             self.told = fifth;
             line(&format!("{stage}: {} %", done.saturating_mul(100) / total.max(1)));
         }

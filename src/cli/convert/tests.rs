@@ -178,10 +178,12 @@ fn a_language_model_is_known_and_becomes_a_bundle() {
 #[test]
 fn precisions_are_for_one_or_the_other_kind_of_model() {
     if let Some(input) = data("tiny/qwen3-qknorm") {
-        for words in [&["--precision", "mixed"][..], &["--calibrate", "pictures"]] {
-            let (usage, message) = complaint(&input, words);
-            assert!(usage && message.contains("a language model becomes f16, int8 or int4"), "{message}");
-        }
+        let (usage, message) = complaint(&input, &["--calibrate", env!("CARGO_MANIFEST_DIR")]);
+        assert!(usage && message.contains("a language model is run on a text"), "{message}");
+        let (usage, message) = complaint(&input, &["--calibrate", "/nowhere"]);
+        assert!(!usage && message.contains("/nowhere can't be read as text"), "{message}");
+        let (usage, message) = complaint(&input, &["--calibrate", concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")]);
+        assert!(!usage && message.contains("came without a tokenizer"), "{message}");
     }
     let Some(input) = data("tiny/cnn_float32.tflite") else { return };
     let (usage, message) = complaint(&input, &["--precision", "int4"]);

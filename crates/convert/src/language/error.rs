@@ -51,6 +51,9 @@ pub enum LanguageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A calibration text that is no good, or a model that cannot be run on it.
+    #[error("the model cannot be run on the calibration text: {0}")]
+    Calibration(String),
     /// A GGUF file.
     #[error(transparent)]
     Gguf(#[from] GgufError),

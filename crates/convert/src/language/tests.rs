@@ -2,14 +2,19 @@ mod families;
 mod folders;
 mod forward;
 mod gguf;
+mod precisions;
 mod tokenizers;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use clawdbot_kernels::isa::Isa;
 use clawdbot_nn::bundle::language::LanguageBundle;
+use clawdbot_nn::workers::Workers;
 
-use super::{LanguageDraft, LanguageError, LanguageTarget};
+use super::{LanguageDraft, LanguageError, LanguageRequest, LanguageTarget};
 use crate::draft::Provenance;
+use crate::network::Compute;
 
 /// Where a folder or file of `shared/data` lies; `None` (said aloud) where it is missing.
 fn path(name: &str) -> Option<PathBuf> {
@@ -28,12 +33,18 @@ fn open(path: &Path) -> Result<LanguageDraft, LanguageError> {
     LanguageDraft::open(path, &Provenance { file_name, ..Provenance::default() })
 }
 
+/// A conversion into `target` by this thread alone.
+fn request(target: LanguageTarget) -> LanguageRequest<'static> {
+    let compute = Compute { isa: Isa::detect(), workers: Arc::new(Workers::new()) };
+    LanguageRequest { target, calibration: None, probe: false, compute }
+}
+
 /// The model at `path` as a bundle, all of whose weights were verified.
 fn converted(path: &Path, target: LanguageTarget) -> LanguageBundle {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("model.claw.safetensors");
     let mut last = None;
-    let report = open(path).unwrap().convert(&output, target, &mut |progress| last = Some(progress)).unwrap();
+    let report = open(path).unwrap().convert(&output, &request(target), &mut |progress| last = Some(progress)).unwrap();
     assert!(matches!(last, Some(super::LanguageProgress::Packed(done, total)) if done <= total));
     let bundle = LanguageBundle::open(&output).unwrap();
     bundle.verify().unwrap();

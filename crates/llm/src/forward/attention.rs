@@ -20,6 +20,7 @@ use crate::kv_cache::{KvCache, Sequence};
 use crate::model::LayerWeights;
 use crate::pace::Pace;
 use crate::parts::in_parts;
+use crate::watch::{Reader, tell};
 
 impl Forward {
     /// `residual += output(attention(q, k, v))`.
@@ -30,7 +31,7 @@ impl Forward {
         [layer, tokens]: [usize; 2],
         pace: Pace<'_>,
     ) -> Result<(), ForwardError> {
-        let Self { model, workers, isa, buffers, .. } = self;
+        let Self { model, workers, isa, buffers, watch, .. } = self;
         let (architecture, weights) = (model.architecture(), &model.layers[layer]);
         let shop = Shop { model, workers, isa: *isa, pace };
         let norms = Norms { isa: *isa, tokens, epsilon: architecture.norm_epsilon };
@@ -38,6 +39,7 @@ impl Forward {
         let (residual, normed) = (&mut buffers.residual[..width], &mut buffers.normed[..width]);
         let input = norms.before(weights.floats.attention_norm.as_deref(), residual, normed);
         let qkv = &mut buffers.qkv[..architecture.qkv_rows() * tokens];
+        tell(watch, Reader::Qkv(layer), tokens, input);
         shop.multiply(&weights.qkv, tokens, (input, qkv), &mut buffers.quantised)?;
         prepare(architecture, weights, norms, qkv);
         let angles = match architecture.layers[layer].rope {
@@ -62,6 +64,7 @@ impl Forward {
             return Err(ForwardError::Cancelled);
         }
         let branch = &mut buffers.branch[..width];
+        tell(watch, Reader::Output(layer), tokens, attended);
         shop.multiply(&weights.output, tokens, (attended, branch), &mut buffers.quantised)?;
         norms.after(weights.floats.attention_after_norm.as_deref(), branch);
         add_f32(*isa, Addend::Tensor { data: branch, factor: architecture.residual_multiplier }, residual);

@@ -10,6 +10,7 @@ use clawdbot_nn::metadata::language::{Gate, Precision};
 use super::linear::Shop;
 use super::{Forward, ForwardError, Span, positions};
 use crate::pace::Pace;
+use crate::watch::{Reader, tell};
 
 impl Forward {
     /// The residual stream's beginning, and the angles of the pass's positions.
@@ -28,6 +29,13 @@ impl Forward {
                 }
             }
         }
+        if let Some(scale) = &model.embedding_scale {
+            for (tile, scale) in residual.chunks_exact_mut(8 * tokens).zip(scale.as_chunks::<8>().0) {
+                for lanes in tile.as_chunks_mut::<8>().0 {
+                    lanes.iter_mut().zip(scale).for_each(|(value, scale)| *value *= scale);
+                }
+            }
+        }
         let factor = model.architecture().embedding_multiplier;
         if factor != 1.0 {
             residual.iter_mut().for_each(|value| *value *= factor);
@@ -40,7 +48,7 @@ impl Forward {
 
     /// The layer's second half: `residual += down(f(gate) * up)`.
     pub(super) fn feed_forward(&mut self, [layer, tokens]: [usize; 2], pace: Pace<'_>) -> Result<(), ForwardError> {
-        let Self { model, workers, isa, buffers, .. } = self;
+        let Self { model, workers, isa, buffers, watch, .. } = self;
         let (architecture, weights) = (model.architecture(), &model.layers[layer]);
         let shop = Shop { model, workers, isa: *isa, pace };
         let norms = Norms { isa: *isa, tokens, epsilon: architecture.norm_epsilon };
@@ -48,6 +56,7 @@ impl Forward {
         let (residual, normed) = (&mut buffers.residual[..width], &mut buffers.normed[..width]);
         let input = norms.before(weights.floats.feed_forward_norm.as_deref(), residual, normed);
         let gate_up = &mut buffers.gate_up[..2 * inner];
+        tell(watch, Reader::GateUp(layer), tokens, input);
         shop.multiply(&weights.gate_up, tokens, (input, gate_up), &mut buffers.quantised)?;
         let gated = &mut buffers.gated[..inner];
         let function = match architecture.gate {
@@ -56,6 +65,7 @@ impl Forward {
         };
         swiglu(*isa, swiglu::Task { function, tokens, input: gate_up, output: gated });
         let branch = &mut buffers.branch[..width];
+        tell(watch, Reader::Down(layer), tokens, gated);
         shop.multiply(&weights.down, tokens, (gated, branch), &mut buffers.quantised)?;
         norms.after(weights.floats.feed_forward_after_norm.as_deref(), branch);
         add_f32(*isa, Addend::Tensor { data: branch, factor: architecture.residual_multiplier }, residual);
@@ -64,7 +74,7 @@ impl Forward {
 
     /// Logits of the wanted tokens.
     pub(super) fn judge(&mut self, spans: &[Span<'_>], tokens: usize, pace: Pace<'_>) -> Result<(), ForwardError> {
-        let Self { model, workers, isa, buffers, .. } = self;
+        let Self { model, workers, isa, buffers, watch, .. } = self;
         let architecture = model.architecture();
         let rows = spans.iter().map(|span| span.tokens.len() - span.logits.first(span.tokens.len())).sum();
         if rows == 0 {
@@ -87,6 +97,7 @@ impl Forward {
         norms.after(Some(&model.norm), picked);
         let logits = &mut buffers.logits[..model.head.tiles() * 8 * rows];
         let shop = Shop { model, workers, isa: *isa, pace };
+        tell(watch, Reader::Head, rows, picked);
         shop.multiply(&model.head, rows, (picked, logits), &mut buffers.quantised)?;
         if architecture.logit_multiplier != 1.0 {
             logits.iter_mut().for_each(|logit| *logit *= architecture.logit_multiplier);

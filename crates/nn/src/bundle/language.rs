@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-pub use write::{LanguageWriter, PlannedTensor};
+pub use write::{LanguageWriter, Packing, PlannedTensor};
 
 use super::error::{BundleError, Fault};
 use super::map::Mapping;

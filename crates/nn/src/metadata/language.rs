@@ -14,7 +14,7 @@ pub(crate) mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use check::{InvalidLanguage, TEMPLATE_BYTES_MAX, TOKENIZER_BYTES_MAX};
-pub use tensors::{Precision, TensorForm, TensorWanted};
+pub use tensors::{EMBEDDING_SCALE, Precision, TensorForm, TensorWanted};
 
 /// A language model but for its weights and its tokenizer, which are tensors of the bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,12 @@ use super::{report, run, text};
 #[cfg(feature = "convert")]
 fn bundle(name: &str, folder: &std::path::Path) -> Option<PathBuf> {
     use clawdbot_convert::draft::Provenance;
-    use clawdbot_convert::language::{LanguageDraft, LanguageTarget};
+    use std::sync::Arc;
+
+    use clawdbot_convert::language::{LanguageDraft, LanguageRequest, LanguageTarget};
+    use clawdbot_convert::network::Compute;
+    use clawdbot_kernels::isa::Isa;
+    use clawdbot_nn::workers::Workers;
 
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/tiny").join(name);
     if !source.exists() {
@@ -20,7 +25,9 @@ fn bundle(name: &str, folder: &std::path::Path) -> Option<PathBuf> {
     let output = folder.join("tiny.claw.safetensors");
     let provenance = Provenance { file_name: name.to_owned(), ..Provenance::default() };
     let draft = LanguageDraft::open(&source, &provenance).unwrap();
-    draft.convert(&output, LanguageTarget::Int4, &mut |_| ()).unwrap();
+    let compute = Compute { isa: Isa::detect(), workers: Arc::new(Workers::new()) };
+    let request = LanguageRequest { target: LanguageTarget::Int4, calibration: None, probe: false, compute };
+    draft.convert(&output, &request, &mut |_| ()).unwrap();
     Some(output)
 }
 

@@ -7,7 +7,7 @@ use clawdbot_nn::metadata::language::{LayerRope, QueryKeyNorm, RopeScaling};
 use serde_json::{Value, json};
 
 use super::forward::logits;
-use super::{LanguageTarget, converted, open, path};
+use super::{LanguageTarget, converted, open, path, request};
 use crate::fixtures::{npz_f32, npz_i64};
 use crate::language::recognises;
 
@@ -244,7 +244,8 @@ fn weights_that_are_no_numbers_are_named_when_they_are_packed() {
     bytes[place..place + 4].copy_from_slice(&f32::NAN.to_le_bytes());
     fs::write(at.join("model.safetensors"), bytes).unwrap();
     let output = at.join("out.claw.safetensors");
-    let error = open(at).unwrap().convert(&output, LanguageTarget::Int8, &mut |_| ()).unwrap_err().to_string();
+    let error =
+        open(at).unwrap().convert(&output, &request(LanguageTarget::Int8), &mut |_| ()).unwrap_err().to_string();
     assert!(error.contains("tensor `model.norm.weight`: row 0 holds an infinity or no number"), "{error}");
     assert!(!output.exists());
 }

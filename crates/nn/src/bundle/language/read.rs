@@ -46,7 +46,8 @@ pub(super) fn language(storage: Storage) -> Result<LanguageBundle, Fault> {
 /// The size of each matrix; every tensor of the architecture must be there in a form that it may have, and no other.
 fn sizes(architecture: &Architecture, entries: &BTreeMap<String, Entry>) -> Result<BTreeMap<String, Size>, Fault> {
     let mut matrices = BTreeMap::new();
-    let wanted = architecture.tensors();
+    let mut wanted = architecture.tensors();
+    wanted.extend(architecture.optional_tensors().into_iter().filter(|tensor| entries.contains_key(&tensor.name)));
     for TensorWanted { name, form } in &wanted {
         let Entry { data_type, shape, .. } =
             entries.get(name).ok_or_else(|| fault(name, "it is missing, but the architecture has it"))?;

@@ -2,12 +2,12 @@ mod damage;
 
 use safetensors::SafeTensors;
 
-use super::{LanguageBundle, LanguageWriter};
+use super::{LanguageBundle, LanguageWriter, Packing};
 use crate::arena::ALIGNMENT;
 use crate::bundle::{self, Bundle, Fault, Kind};
 use crate::fixture;
 use crate::metadata::language::tests::small;
-use crate::metadata::language::{Language, Precision, TensorForm};
+use crate::metadata::language::{EMBEDDING_SCALE, Language, Precision, TensorForm};
 use crate::tensor::DataType;
 
 const TOKENIZER: &str = "{\"model\": \"a tokenizer of 40 bytes\"}";
@@ -124,6 +124,30 @@ fn a_model_without_a_tokenizer_is_one_all_the_same() {
     }
     writer.finish().unwrap();
     assert_eq!(LanguageBundle::open(&path).unwrap().tokenizer(), None);
+}
+
+#[test]
+fn a_tied_embedding_may_have_scales_and_another_may_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.claw.safetensors");
+    let mut language = small();
+    let write = |language: &Language| {
+        let with = Packing { precision: &precision, optional: &[EMBEDDING_SCALE] };
+        let mut writer = LanguageWriter::create_with(&path, language, None, &fixture::origin(), with).unwrap();
+        for tensor in writer.planned().to_vec() {
+            let bytes = tensor.shape.iter().product::<usize>() * tensor.data_type.bytes();
+            writer.append(&tensor.name, &content(tensor.data_type, bytes)).unwrap();
+        }
+        writer.finish().unwrap();
+        LanguageBundle::open(&path).unwrap()
+    };
+    let untied = write(&language);
+    assert!(!language.architecture.tied_embedding && untied.floats(EMBEDDING_SCALE).is_none());
+    language.architecture.tied_embedding = true;
+    let tied = write(&language);
+    assert_eq!(tied.floats(EMBEDDING_SCALE).unwrap(), vec![1.0; language.architecture.width]);
+    assert_eq!(tied.names().count(), language.architecture.tensors().len() + 1);
+    tied.verify().unwrap();
 }
 
 #[test]

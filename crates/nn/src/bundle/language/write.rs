@@ -48,6 +48,21 @@ pub struct LanguageWriter {
     sums: Map<String, Value>,
 }
 
+/// What a bundle will hold, and how.
+#[derive(Clone, Copy)]
+pub struct Packing<'a> {
+    /// How the matrix of each name is packed.
+    pub precision: &'a dyn Fn(&str) -> Precision,
+    /// Those of [`optional_tensors`](crate::metadata::language::Architecture::optional_tensors) that it has.
+    pub optional: &'a [&'a str],
+}
+
+impl std::fmt::Debug for Packing<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "a packing with {:?}", self.optional)
+    }
+}
+
 /// [`Replacement`] as something to write to.
 #[derive(Debug)]
 struct FileOf(Replacement);
@@ -63,8 +78,8 @@ impl Write for FileOf {
 }
 
 impl LanguageWriter {
-    /// Begins a bundle at `path`. `precision` says how the matrix of each name is packed. The tokenizer, a
-    /// `tokenizer.json`, is written at once.
+    /// Begins a bundle at `path`. `precision` says how the matrix of each name is packed; an optional tensor is left out. The
+    /// tokenizer, a `tokenizer.json`, is written at once.
     ///
     /// # Errors
     /// When the description makes no sense, or the file cannot be written.
@@ -75,10 +90,32 @@ impl LanguageWriter {
         origin: &Origin,
         precision: &dyn Fn(&str) -> Precision,
     ) -> Result<Self, BundleError> {
+        Self::create_with(path, language, tokenizer, origin, Packing { precision, optional: &[] })
+    }
+
+    /// The same for a bundle that may have optional tensors, which come last.
+    ///
+    /// # Errors
+    /// As [`LanguageWriter::create`].
+    pub fn create_with(
+        path: &Path,
+        language: &Language,
+        tokenizer: Option<&str>,
+        origin: &Origin,
+        packing: Packing<'_>,
+    ) -> Result<Self, BundleError> {
         let name = path.display().to_string();
         let named = |fault| BundleError::new(name.clone(), fault);
         language.check().map_err(|error| named(error.into()))?;
-        let planned = plan(language, tokenizer.map_or(0, str::len), precision).map_err(named)?;
+        let mut tensors = language.architecture.tensors();
+        tensors.extend(
+            language
+                .architecture
+                .optional_tensors()
+                .into_iter()
+                .filter(|tensor| packing.optional.contains(&tensor.name.as_str())),
+        );
+        let planned = plan(tensors, tokenizer.map_or(0, str::len), packing.precision).map_err(named)?;
         let mut metadata = Map::new();
         metadata.insert(KEY_VERSION.to_owned(), FORMAT_VERSION.to_string().into());
         metadata.insert(KEY_HEADER_CRC.to_owned(), "00000000".into());
@@ -177,7 +214,7 @@ impl LanguageWriter {
 
 /// Where every tensor will lie, counted from the data's first byte.
 fn plan(
-    language: &Language,
+    tensors: Vec<TensorWanted>,
     tokenizer_bytes: usize,
     precision: &dyn Fn(&str) -> Precision,
 ) -> Result<Vec<PlannedTensor>, Fault> {
@@ -192,7 +229,7 @@ fn plan(
     if tokenizer_bytes > 0 {
         place(TOKENIZER.to_owned(), DataType::U8, vec![tokenizer_bytes]);
     }
-    for TensorWanted { name, form } in language.architecture.tensors() {
+    for TensorWanted { name, form } in tensors {
         let (data_type, shape) = match form {
             TensorForm::Floats { length } => (DataType::F32, vec![length]),
             TensorForm::Matrix { rows, columns } => precision(&name).packed(rows, columns),

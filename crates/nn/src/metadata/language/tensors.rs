@@ -8,6 +8,9 @@ const TILE: usize = 8;
 /// Columns that share a scale.
 const GROUP: usize = 32;
 
+/// What an embedding's row is multiplied with, channel by channel; see [`Architecture::optional_tensors`].
+pub const EMBEDDING_SCALE: &str = "embedding_scale";
+
 /// How a matrix is stored. N is its rows padded to 8 with zeros, K its columns; the shape tells which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
@@ -112,6 +115,16 @@ impl Architecture {
             wanted.push(matrix(String::from("head"), vocabulary, width));
         }
         wanted
+    }
+
+    /// Tensors that a bundle may have besides. Where the head is the embedding, a converter that scales the head's columns
+    /// (the last norm undoes it) says by [`EMBEDDING_SCALE`] how the embedding's rows become what they were: F32 `[width]`.
+    #[must_use]
+    pub fn optional_tensors(&self) -> Vec<TensorWanted> {
+        if !self.tied_embedding {
+            return Vec::new();
+        }
+        vec![TensorWanted { name: EMBEDDING_SCALE.to_owned(), form: TensorForm::Floats { length: self.width } }]
     }
 
     fn layer_floats(&self) -> Vec<(&'static str, usize)> {
