@@ -51,11 +51,13 @@ fn a_language_model_is_as_surprised_as_the_reference() {
     // Calibrated on a page that has nothing in common with the novel that they are measured on.
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/mqtt.md");
     let calibrated =
-        |precision| perplexity(&data, &converted_with(&data, folder.path(), precision, &["--calibrate", page]), "int8");
+        |precision| perplexity(&data, &converted_with(&data, folder.path(), precision, &["--calibrate", page]), "f16");
+    // 0.4 % and 0.9 % without the page; the difference's standard error is 0.2 %.
     let int8 = calibrated("int8");
-    assert!((int8 / f16 - 1.0).abs() < 0.005, "INT8: {int8}, F16: {f16}");
+    assert!((int8 / f16 - 1.0).abs() < 0.006, "INT8: {int8}, F16: {f16}");
+    // 9.3 % without the page.
     let mixed = calibrated("mixed");
-    assert!(mixed / f16 - 1.0 < 0.12, "mixed: {mixed}, F16: {f16}");
+    assert!(mixed / f16 - 1.0 < 0.075, "mixed: {mixed}, F16: {f16}");
 }
 
 #[test]

@@ -184,8 +184,9 @@ impl LanguageDraft {
         let origin = Origin { source_sha256: sha256, ..self.origin.clone() };
         let mut plan = write::Plan { probe: request.probe, ..write::Plan::plain(target) };
         let mut decisions = self.decisions.clone();
-        // F16 has nothing to choose.
-        if let Some(text) = request.calibration.filter(|_| target != LanguageTarget::F16) {
+        if request.calibration.is_some() && target == LanguageTarget::F16 {
+            decisions.push(String::from("the text was not used: F16 has nothing to choose"));
+        } else if let Some(text) = request.calibration {
             let calibration = calibrate::calibrate(self, text, output, compute, progress)?;
             let told = &mut |done, total| progress(LanguageProgress::Weighed(done, total));
             plan.scales = balance::scales(self, &calibration, target, told)?;
