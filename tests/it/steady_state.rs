@@ -10,7 +10,16 @@ use clawdbot_flow::clock::Monotonic;
 use clawdbot_flow::detection::{BoundingBox, Detection};
 use clawdbot_flow::frame::PixelFormat;
 use clawdbot_kernels::isa::Isa;
+use clawdbot_kernels::pages::Format;
+use clawdbot_llm::engine::{Engine, Request, Told};
+use clawdbot_llm::forward::{Forward, Limits};
+use clawdbot_llm::kv_cache::{KvCache, Shape};
+use clawdbot_llm::lookup::Lookup;
+use clawdbot_llm::model::Model;
+use clawdbot_llm::pace::Pace;
+use clawdbot_llm::sampler::{Sampling, SamplingOptions};
 use clawdbot_nn::bundle::Bundle;
+use clawdbot_nn::bundle::language::LanguageBundle;
 use clawdbot_nn::executor::Executor;
 use clawdbot_nn::metadata::{ColorOrder, PictureInput, Resize};
 use clawdbot_nn::workers::Workers;
@@ -161,4 +170,44 @@ fn looking_at_regions_costs_no_allocation() {
     let count = allocations(|| (30..130).for_each(&mut frame));
     assert!(looks_seen > 300, "{looks_seen} looks at 130 frames prove little");
     assert_eq!(count, 0, "100 frames took {count} allocations");
+}
+
+/// Two answers at once, one at random and one with guesses, from their first token on.
+#[test]
+fn a_token_costs_no_allocation() {
+    let Some(data) = crate::accuracy::data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("tiny.claw.safetensors");
+    let source = data.join("tiny/llama-rope3");
+    let [source, target] = [&source, &bundle].map(|path| path.to_str().unwrap());
+    crate::accuracy::clawdbot(&["convert", source, "-o", target, "--precision", "int8"]);
+    let model = Arc::new(Model::new(Arc::new(LanguageBundle::open(&bundle).unwrap())).unwrap());
+    let context = model.architecture().context.min(512);
+    let cache = KvCache::new(Forward::cache_shape(&model, Format::I8), 2 * Shape::pages(context) as u32);
+    let limits = Limits { tokens: 32, logits: 16, context };
+    let forward = Forward::new(model, Arc::new(Workers::new()), Isa::detect(), limits);
+    let mut engine = Engine::new(forward, cache, 2, Lookup::new(2, 5, 6).ok());
+    let mut ask = |temperature, prompt: Vec<u32>| {
+        let sampling = SamplingOptions { temperature, seed: 3, ..SamplingOptions::default() };
+        let answer_max = context - prompt.len();
+        let sampling = Sampling::new(sampling).unwrap();
+        engine.admit(&Request { prompt, answer_max, sampling, stops: Vec::new(), priority: 0 }).unwrap();
+    };
+    ask(0.9, (1..30).collect());
+    ask(0.0, (0..24).map(|at| 1 + at % 4).collect());
+    let mut told = Vec::with_capacity(64);
+    let mut step = || {
+        told.clear();
+        assert!(engine.step(Pace::ALONE, &mut told).unwrap(), "both answers have ended early");
+        told.iter().filter(|told| matches!(told, Told::Token { .. })).count()
+    };
+    let warm: usize = (0..4).map(|_| step()).sum();
+    assert!(warm > 0, "both still read their prompts");
+    let mut tokens = 0;
+    let count = allocations(|| {
+        while tokens < 100 {
+            tokens += step();
+        }
+    });
+    assert_eq!(count, 0, "{tokens} tokens took {count} allocations");
 }

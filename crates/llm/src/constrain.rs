@@ -181,6 +181,12 @@ impl Constraint {
     }
 }
 
+impl std::fmt::Debug for Constraint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Constraint").field("has_ended", &self.has_ended()).finish_non_exhaustive()
+    }
+}
+
 /// What the trie knows of a token: its bytes, and control tokens behind a byte that no text has.
 fn word(tokenizer: &Tokenizer, id: u32) -> Vec<u8> {
     let bytes = tokenizer.bytes(id);

@@ -15,12 +15,16 @@ mod tests;
 
 use arrayvec::ArrayVec;
 
-use crate::forward::{Forward, ForwardError, Limits, Span, Wanted};
-use crate::kv_cache::{KvCache, Shape};
+use crate::constrain::Constraint;
+use crate::forward::{Forward, ForwardError, Limits, Span};
+use crate::kv_cache::{KvCache, Sequence, Shape};
 use crate::lookup::Lookup;
 use crate::pace::Pace;
-use crate::sampler::{SampleError, Sampling};
+use crate::sampler::Sampling;
+use crate::sampler::mask::TokenMask;
 use prefix::Prefixes;
+pub use prefix::Snapshot;
+pub use slot::ChoiceError;
 use slot::Slot;
 
 /// Most slots of an engine.
@@ -103,18 +107,20 @@ pub enum Told {
         ticket: Ticket,
         /// Why.
         reason: End,
+        /// What it has cost.
+        work: Work,
     },
 }
 
 /// Why an answer ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// By a token that the request named.
+    /// By a token that the request named, or because its schema allows nothing more.
     Stop,
     /// It has as many tokens as were asked for.
     Length,
     /// No token could be chosen.
-    Failed(SampleError),
+    Failed(ChoiceError),
 }
 
 /// What an answer has cost so far.
@@ -128,6 +134,8 @@ pub struct Work {
     pub answered: usize,
     /// Guesses that were right.
     pub guessed: usize,
+    /// Tokens that the schema left no choice about: they took no pass of their own.
+    pub forced: usize,
 }
 
 /// See the module.
@@ -139,6 +147,8 @@ pub struct Engine {
     prefixes: Prefixes,
     lookup: Option<Lookup>,
     logits: Vec<f32>,
+    /// Of the constrained slot whose token is being chosen.
+    mask: TokenMask,
     /// Tickets handed out.
     number: u64,
 }
@@ -152,7 +162,8 @@ impl Engine {
         let vocabulary = forward.model().architecture().vocabulary;
         let slots = (0..slots.clamp(1, SLOTS_MAX)).map(|_| Slot::new(context, tokens, vocabulary)).collect();
         let prefixes = Prefixes::new(PREFIXES, context);
-        Self { forward, cache, slots, prefixes, lookup, logits: vec![0.0; vocabulary], number: 0 }
+        let (logits, mask) = (vec![0.0; vocabulary], TokenMask::none(vocabulary));
+        Self { forward, cache, slots, prefixes, lookup, logits, mask, number: 0 }
     }
 
     /// The forward pass.
@@ -198,6 +209,45 @@ impl Engine {
         Ok(ticket)
     }
 
+    /// Holds an answer to a schema; to be called before its first step. Whether the ticket is one under way.
+    pub fn constrain(&mut self, ticket: Ticket, constraint: Constraint) -> bool {
+        let slot = self.slots.get_mut(ticket.slot).filter(|slot| slot.ticket == Some(ticket));
+        slot.map(|slot| slot.constraint = Some(constraint)).is_some()
+    }
+
+    /// How many of `prompt`'s first tokens are remembered and need not be computed.
+    #[must_use]
+    pub fn known(&self, prompt: &[u32]) -> usize {
+        self.prefixes.known(prompt)
+    }
+
+    /// What is remembered of the beginning of `prompt`, to be kept on a disk.
+    #[must_use]
+    pub fn snapshot(&self, prompt: &[u32]) -> Option<Snapshot> {
+        self.prefixes.export(&self.cache, prompt)
+    }
+
+    /// Remembers what [`Engine::snapshot`] of the same model gave; false when it does not fit or there is no room.
+    #[must_use]
+    pub fn restore(&mut self, snapshot: &Snapshot) -> bool {
+        let Snapshot { tokens, pages } = snapshot;
+        if tokens.is_empty() || tokens.len() > self.forward.limits().context {
+            return false;
+        }
+        let promised: usize = self.slots.iter().map(|slot| slot.pages).sum();
+        let wanted = Shape::pages(tokens.len());
+        if promised + wanted > self.cache.pages() {
+            return false;
+        }
+        self.prefixes.make_room(&mut self.cache, wanted);
+        let mut sequence = Sequence::with_capacity(self.forward.limits().context);
+        let fits = self.cache.import(pages, tokens.len(), &mut sequence);
+        if fits {
+            self.prefixes.keep(&mut self.cache, tokens, &mut sequence);
+        }
+        fits
+    }
+
     /// Ends an answer that nobody wants any more. A ticket that has ended is ignored.
     pub fn cancel(&mut self, ticket: Ticket) {
         if self.slot(ticket).is_some() {
@@ -238,13 +288,15 @@ impl Engine {
     fn plan(&mut self) {
         let Limits { tokens: mut room, logits: mut rows, .. } = self.forward.limits();
         self.slots.iter_mut().for_each(|slot| slot.pass.clear());
-        let answering = self.slots.iter().filter(|slot| slot.answers()).count();
+        let mut waiting = self.slots.iter().filter(|slot| slot.answers()).count();
         for slot in self.slots.iter_mut().filter(|slot| slot.answers()) {
-            // Guesses share what is left when every answering slot has its one token.
-            let guesses = (room.min(rows).saturating_sub(answering) / answering.max(1)).min(slot.left() - 1);
-            slot.plan_answer(self.lookup.as_ref(), guesses);
+            // What is left when every later one has its one token; guesses get an even share of that.
+            waiting -= 1;
+            let own = room.saturating_sub(waiting);
+            let guesses = (room.min(rows).saturating_sub(waiting + 1) / (waiting + 1)).min(slot.left() - 1);
+            slot.plan_answer(self.lookup.as_ref(), own, guesses);
             room -= slot.pass.len();
-            rows -= slot.pass.len();
+            rows -= slot.rows();
         }
         let mut order: ArrayVec<usize, SLOTS_MAX> =
             (0..self.slots.len()).filter(|&at| self.slots[at].reads()).collect();
@@ -255,7 +307,7 @@ impl Engine {
             if room > 0 && rows > 0 {
                 self.slots[at].plan_prompt(room);
                 room -= self.slots[at].pass.len();
-                rows -= usize::from(self.slots[at].wanted != Wanted::None);
+                rows -= self.slots[at].rows();
             }
         }
     }
@@ -266,36 +318,25 @@ impl Engine {
         for at in 0..self.slots.len() {
             let slot = &mut self.slots[at];
             let Some(ticket) = slot.ticket.filter(|_| !slot.pass.is_empty()) else { continue };
-            let rows = match slot.wanted {
-                Wanted::None => 0,
-                Wanted::Last => 1,
-                Wanted::All => slot.pass.len(),
-            };
+            let rows = slot.rows();
             slot.work.passes += usize::from(rows > 0);
-            let mut reason = None;
-            for judged in 0..rows {
+            let (mut reason, mut judged) = (None, 0);
+            while judged < rows && reason.is_none() {
                 self.forward.copy_logits(row + judged, &mut self.logits);
-                match slot.sampler.sample(&self.logits, None) {
-                    Ok(token) if slot.stops.contains(&token) => reason = Some(End::Stop),
-                    Ok(token) => {
-                        told.push(Told::Token { ticket, token });
-                        let right = slot.keep(token, judged, rows);
-                        reason = (slot.left() == 0).then_some(End::Length);
-                        if right && reason.is_none() {
-                            continue;
-                        }
-                    }
-                    Err(error) => reason = Some(End::Failed(error)),
+                let before = slot.tokens.len();
+                reason = slot.choose(&self.logits, &mut self.mask);
+                told.extend(slot.tokens[before..].iter().map(|&token| Told::Token { ticket, token }));
+                match slot.confirmed(judged, before) {
+                    Some(kept) => judged += kept,
+                    None => break,
                 }
-                break;
             }
             row += rows;
             // Guesses that were wrong are forgotten: what was computed of the last token on is not part of the answer.
-            let known = slot.tokens.len() - usize::from(slot.answers());
-            let length = slot.sequence.length().min(known);
+            let length = slot.computed();
             self.cache.truncate(&mut slot.sequence, length);
             if let Some(reason) = reason {
-                told.push(Told::Ended { ticket, reason });
+                told.push(Told::Ended { ticket, reason, work: slot.work });
                 self.end(at);
             }
         }

@@ -45,17 +45,21 @@ pub enum Wanted {
     None,
     /// The last one.
     Last,
-    /// All of them: drafts to be judged, a text to be measured.
+    /// All of them: a text to be measured.
     All,
+    /// Those from this one on: drafts to be judged behind tokens that are settled.
+    From(usize),
 }
 
 impl Wanted {
     /// Of `tokens` tokens, the first that is wanted.
-    const fn first(self, tokens: usize) -> usize {
+    pub(crate) const fn first(self, tokens: usize) -> usize {
         match self {
             Self::None => tokens,
             Self::Last => tokens.saturating_sub(1),
             Self::All => 0,
+            Self::From(first) if first < tokens => first,
+            Self::From(_) => tokens,
         }
     }
 }

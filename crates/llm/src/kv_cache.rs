@@ -212,6 +212,31 @@ impl KvCache {
         }
     }
 
+    /// The bytes of the pages that hold the first `length` positions of `sequence`, for [`KvCache::import`].
+    #[must_use]
+    pub fn export(&self, sequence: &Sequence, length: usize) -> Vec<u8> {
+        let bytes = self.shape.page_bytes();
+        let pages = &sequence.table[..Shape::pages(length.min(sequence.length))];
+        let page = |&page: &u32| &self.memory.as_ref()[page as usize * bytes..][..bytes];
+        pages.iter().flat_map(page).copied().collect()
+    }
+
+    /// Makes `sequence`, which is empty, the `length` positions that [`KvCache::export`] of a cache of the same shape wrote.
+    /// False when `bytes` are not so many, or there are not so many pages; nothing was changed then.
+    #[must_use]
+    pub fn import(&mut self, bytes: &[u8], length: usize, sequence: &mut Sequence) -> bool {
+        let page_bytes = self.shape.page_bytes();
+        if Shape::pages(length).checked_mul(page_bytes) != Some(bytes.len()) || self.reserve(sequence, length).is_err()
+        {
+            return false;
+        }
+        for (&page, bytes) in sequence.table.iter().zip(bytes.chunks_exact(page_bytes)) {
+            self.memory.as_mut()[page as usize * page_bytes..][..page_bytes].copy_from_slice(bytes);
+        }
+        sequence.length = length;
+        true
+    }
+
     /// A free page, counted once. Callers made sure that there is one.
     fn take(&mut self) -> u32 {
         let page = self.free.pop().unwrap_or_else(|| unreachable!("pages were counted before they are taken"));

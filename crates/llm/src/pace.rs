@@ -20,9 +20,14 @@ impl Pace<'_> {
     /// Nobody else wants to compute.
     pub const ALONE: Self = Self { item_macs: usize::MAX, between: &|| true };
 
+    /// How many pieces of `macs` multiplications each make an item; at least one.
+    pub(crate) const fn pieces(&self, macs: usize) -> usize {
+        let pieces = self.item_macs / if macs == 0 { 1 } else { macs };
+        if pieces == 0 { 1 } else { pieces }
+    }
+
     /// Tiles of eight rows of an item, of a matrix with `columns`, for so many tokens.
     pub(crate) const fn tiles(&self, columns: usize, tokens: usize) -> usize {
-        let tiles = self.item_macs / (8 * columns * tokens);
-        if tiles == 0 { 1 } else { tiles }
+        self.pieces(8 * columns * tokens)
     }
 }

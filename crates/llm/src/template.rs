@@ -18,6 +18,7 @@
 //! dictionaries, `raise_exception`, `strftime_now`, `tojson` with Python's separators, `{% generation %}` without effect.
 
 mod date;
+pub mod prompt;
 mod python;
 
 use std::io;

@@ -11,6 +11,24 @@ struct Kept {
     used: u64,
 }
 
+impl Kept {
+    /// Tokens that it shares with all but the last of `prompt`.
+    fn shared(&self, prompt: &[u32]) -> usize {
+        let known = &self.tokens[..self.sequence.length().min(self.tokens.len())];
+        known.iter().zip(&prompt[..prompt.len().saturating_sub(1)]).take_while(|(a, b)| a == b).count()
+    }
+}
+
+/// A remembered beginning as bytes, to be kept on a disk. It means something to the same weights and the same format of keys
+/// and values only; whoever keeps it keeps their identity beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The tokens.
+    pub tokens: Vec<u32>,
+    /// Their keys and values, whole pages.
+    pub pages: Vec<u8>,
+}
+
 /// See the module. Their pages count as free: whoever needs pages gets them from the one longest without use.
 #[derive(Debug)]
 pub(super) struct Prefixes {
@@ -26,15 +44,24 @@ impl Prefixes {
         Self { kept: (0..places).map(|_| empty()).collect(), clock: 0 }
     }
 
+    /// How many of `prompt`'s first tokens are remembered, all but its last at most.
+    pub(super) fn known(&self, prompt: &[u32]) -> usize {
+        self.kept.iter().map(|kept| kept.shared(prompt)).max().unwrap_or(0)
+    }
+
+    /// What is remembered of the beginning of `prompt`, as bytes.
+    pub(super) fn export(&self, cache: &KvCache, prompt: &[u32]) -> Option<Snapshot> {
+        let best = self.kept.iter().max_by_key(|kept| kept.shared(prompt))?;
+        let length = best.shared(prompt);
+        let snapshot = || Snapshot { tokens: prompt[..length].to_vec(), pages: cache.export(&best.sequence, length) };
+        (length > 0).then(snapshot)
+    }
+
     /// Makes `sequence`, which is empty, the longest remembered beginning of `prompt`, but for its last token: that one must be
     /// computed for its logits.
     pub(super) fn recall(&mut self, cache: &mut KvCache, prompt: &[u32], sequence: &mut Sequence) {
-        let shared = |kept: &Kept| {
-            let known = &kept.tokens[..kept.sequence.length().min(kept.tokens.len())];
-            known.iter().zip(&prompt[..prompt.len() - 1]).take_while(|(a, b)| a == b).count()
-        };
-        let Some(best) = self.kept.iter_mut().max_by_key(|kept| shared(kept)) else { return };
-        let length = shared(best);
+        let Some(best) = self.kept.iter_mut().max_by_key(|kept| kept.shared(prompt)) else { return };
+        let length = best.shared(prompt);
         if length > 0 {
             self.clock += 1;
             best.used = self.clock;

@@ -2,15 +2,21 @@ use std::sync::Arc;
 
 use clawdbot_kernels::isa::Isa;
 use clawdbot_kernels::pages::Format;
-use clawdbot_nn::metadata::language::Precision;
+use clawdbot_nn::metadata::language::{Architecture, Precision};
 use clawdbot_nn::workers::Workers;
 
 use super::*;
+use crate::constrain::Constrainer;
+use crate::fixtures::{byte_level, tokenizer};
 use crate::forward::tests::{model, plain, text};
 use crate::sampler::SamplingOptions;
 
 fn engine(slots: usize, pass: usize, pages: u32, lookup: Option<Lookup>) -> Engine {
-    let model = model(plain(), Precision::Int8);
+    engine_of(plain(), slots, pass, pages, lookup)
+}
+
+fn engine_of(architecture: Architecture, slots: usize, pass: usize, pages: u32, lookup: Option<Lookup>) -> Engine {
+    let model = model(architecture, Precision::Int8);
     let cache = KvCache::new(Forward::cache_shape(&model, Format::I8), pages);
     let limits = Limits { tokens: pass, logits: pass, context: 128 };
     let forward = Forward::new(model, Arc::new(Workers::new()), Isa::detect(), limits);
@@ -35,7 +41,7 @@ fn answers(engine: &mut Engine, tickets: &[Ticket]) -> Vec<(Vec<u32>, End)> {
             _ => None,
         });
         let end = told.iter().find_map(|told| match told {
-            Told::Ended { ticket, reason } if ticket == wanted => Some(reason.clone()),
+            Told::Ended { ticket, reason, .. } if ticket == wanted => Some(reason.clone()),
             _ => None,
         });
         (tokens.collect(), end.unwrap())
@@ -79,11 +85,73 @@ fn guesses_save_passes() {
     let repeated: Vec<u32> = (0..60).map(|at| at % 5).collect();
     let ticket = engine.admit(&Request { answer_max: 60, ..request(repeated, 0.0) }).unwrap();
     let mut told = Vec::new();
-    let mut work = Work::default();
-    while engine.step(Pace::ALONE, &mut told).unwrap() {
-        work = engine.work(ticket).unwrap_or(work);
-    }
+    while engine.step(Pace::ALONE, &mut told).unwrap() {}
+    let Some(Told::Ended { ticket: ended, work, .. }) = told.last().cloned() else { panic!("{told:?}") };
+    assert_eq!((ended, work.answered), (ticket, 60));
     assert!(work.guessed > 0 && work.passes < work.answered, "{work:?}");
+}
+
+/// A random network that knows nothing of JSON answers by the schema, whatever the passes and the guesses, and in fewer
+/// passes than tokens: what the schema leaves no choice about is computed with the token before.
+#[test]
+fn an_answer_by_a_schema_holds_to_it_and_forced_tokens_cost_no_pass() {
+    let tokenizer = Arc::new(tokenizer(&byte_level()));
+    let constrainer = Constrainer::new(Arc::clone(&tokenizer), 300, &[264]).unwrap();
+    let schema = r#"{"type": "object", "additionalProperties": false, "required": ["label", "urgent"], "properties": {
+        "label": {"enum": ["person", "car"]}, "urgent": {"type": "boolean"}}}"#;
+    let architecture = || Architecture { vocabulary: 300, ..plain() };
+    let lookup = Lookup::new(1, 4, 6).unwrap();
+    for seed in 0..4 {
+        let mut answers = Vec::new();
+        for (pass, lookup) in [(64, None), (5, None), (64, Some(lookup)), (7, Some(lookup))] {
+            let mut engine = engine_of(architecture(), 2, pass, 16, lookup);
+            let asked = Request {
+                answer_max: 80,
+                sampling: sampling(1.0, seed),
+                stops: vec![264],
+                ..request(tokenizer.encode_foreign("who? {\"label\":\"car\"}").unwrap(), 0.0)
+            };
+            let ticket = engine.admit(&asked).unwrap();
+            assert!(engine.constrain(ticket, constrainer.constraint(schema).unwrap()));
+            // Another answer in the same passes changes nothing.
+            let other = engine.admit(&request(text(9, 4), 0.0)).unwrap();
+            let mut told = Vec::new();
+            while engine.step(Pace::ALONE, &mut told).unwrap() {}
+            let ids = |wanted| {
+                let token = |told: &Told| match told {
+                    Told::Token { ticket, token } if *ticket == wanted => Some(*token),
+                    _ => None,
+                };
+                told.iter().filter_map(token).collect::<Vec<u32>>()
+            };
+            let work = told.iter().find_map(|told| match told {
+                Told::Ended { ticket: ended, work, reason: End::Stop } if *ended == ticket => Some(*work),
+                _ => None,
+            });
+            let work = work.unwrap_or_else(|| panic!("{told:?}"));
+            let answer = tokenizer.decode(&ids(ticket), true);
+            let event: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            assert!(event["urgent"].is_boolean() && ["person", "car"].contains(&event["label"].as_str().unwrap()));
+            assert!(work.forced >= 18 && work.answered == ids(ticket).len(), "{work:?}");
+            assert!(work.passes + work.forced <= work.answered, "{work:?}");
+            assert_eq!(ids(other).len(), 24);
+            answers.push(answer);
+        }
+        assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "seed {seed}: {answers:?}");
+    }
+}
+
+#[test]
+fn an_answer_by_a_schema_that_is_cut_short_ends_by_its_length() {
+    let tokenizer = Arc::new(tokenizer(&byte_level()));
+    let constrainer = Constrainer::new(Arc::clone(&tokenizer), 300, &[264]).unwrap();
+    let mut engine = engine_of(Architecture { vocabulary: 300, ..plain() }, 1, 16, 16, None);
+    let ticket = engine.admit(&Request { answer_max: 5, ..request(vec![7, 8], 0.0) }).unwrap();
+    let schema = r#"{"type": "object", "required": ["label"], "properties": {"label": {"const": "person"}}}"#;
+    assert!(engine.constrain(ticket, constrainer.constraint(schema).unwrap()));
+    let (tokens, end) = answers(&mut engine, &[ticket]).remove(0);
+    assert_eq!((tokens.len(), end), (5, End::Length));
+    assert!(!engine.constrain(ticket, constrainer.constraint(schema).unwrap()), "its ticket means nothing any more");
 }
 
 #[test]
@@ -162,4 +230,33 @@ fn stop_tokens_end_an_answer_and_are_not_part_of_it() {
     let mut engine = engine(1, 64, 16, Some(Lookup::new(1, 4, 6).unwrap()));
     let ticket = engine.admit(&Request { stops: vec![stop], ..request(text(40, 3), 0.0) }).unwrap();
     assert_eq!(answers(&mut engine, &[ticket]), [(whole[..before].to_vec(), End::Stop)]);
+}
+
+#[test]
+fn a_snapshot_makes_another_engine_remember() {
+    let mut first = engine(1, 64, 8, None);
+    let asked = request(text(50, 3), 0.0);
+    assert_eq!((first.known(&asked.prompt), first.snapshot(&asked.prompt)), (0, None));
+    let ticket = first.admit(&asked).unwrap();
+    let wanted = answers(&mut first, &[ticket]).remove(0);
+    assert_eq!(first.known(&asked.prompt), 49);
+    let snapshot = first.snapshot(&asked.prompt).unwrap();
+    assert_eq!(snapshot.tokens, asked.prompt[..49]);
+
+    let mut second = engine(1, 64, 8, None);
+    assert!(second.restore(&snapshot));
+    let ticket = second.admit(&asked).unwrap();
+    assert_eq!(second.work(ticket).unwrap().reused, 49);
+    assert_eq!(answers(&mut second, &[ticket]).remove(0), wanted);
+
+    let broken = |tokens: Vec<u32>, pages: Vec<u8>| Snapshot { tokens, pages };
+    let Snapshot { tokens, pages } = snapshot;
+    for bad in [
+        broken(Vec::new(), Vec::new()),
+        broken(tokens.clone(), pages[1..].to_vec()),
+        broken(tokens[..20].to_vec(), pages.clone()),
+        broken(vec![1; 129], pages),
+    ] {
+        assert!(!engine(1, 64, 8, None).restore(&bad), "{} tokens, {} bytes", bad.tokens.len(), bad.pages.len());
+    }
 }

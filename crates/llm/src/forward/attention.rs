@@ -53,15 +53,12 @@ impl Forward {
         }
 
         let attended = &mut buffers.attended[..architecture.query_rows() * tokens];
-        let stage = Stage { architecture, workers, isa: *isa, layer };
+        let stage = Stage { architecture, workers, isa: *isa, layer, pace };
         if let [span] = spans {
-            stage.look(cache, span.sequence, tokens, qkv, attended);
+            stage.look(cache, span.sequence, tokens, qkv, attended)?;
         } else {
             let spanned = &mut buffers.spanned[..qkv.len()];
-            stage.look_by_spans(cache, spans, tokens, qkv, spanned, attended);
-        }
-        if !(pace.between)() {
-            return Err(ForwardError::Cancelled);
+            stage.look_by_spans(cache, spans, tokens, qkv, spanned, attended)?;
         }
         let branch = &mut buffers.branch[..width];
         tell(watch, Reader::Output(layer), tokens, attended);
@@ -131,11 +128,19 @@ struct Stage<'a> {
     workers: &'a Workers,
     isa: Isa,
     layer: usize,
+    pace: Pace<'a>,
 }
 
 impl Stage<'_> {
     /// Stores k and v of `tokens` tokens of one sequence and looks at all that it holds.
-    fn look(&self, cache: &mut KvCache, sequence: &Sequence, tokens: usize, qkv: &[f32], attended: &mut [f32]) {
+    fn look(
+        &self,
+        cache: &mut KvCache,
+        sequence: &Sequence,
+        tokens: usize,
+        qkv: &[f32],
+        attended: &mut [f32],
+    ) -> Result<(), ForwardError> {
         let Architecture { head_dim, kv_heads, heads, .. } = *self.architecture;
         let (queries, rest) = qkv.split_at(self.architecture.query_rows() * tokens);
         let (keys, values) = rest.split_at(self.architecture.key_rows() * tokens);
@@ -149,9 +154,12 @@ impl Stage<'_> {
             kv_store(self.isa, kv_store::Task { format, head_dim, tokens, position, keys, values, table, arena });
         }
         let (arena, heads) = (cache.memory(), heads / kv_heads);
-        in_parts(self.workers, attended, heads * head, &|first, output| {
-            for (at, output) in output.chunks_exact_mut(heads * head).enumerate() {
-                let kv_head = first + at;
+        let window = self.architecture.layers[self.layer].window;
+        let seen = (position + tokens).min(window.unwrap_or(usize::MAX).saturating_add(tokens));
+        // A head of the cache is the least piece: with its keys and its values, for all queries that share it.
+        let item = self.pace.pieces(2 * heads * head * seen).min(kv_heads);
+        for (done, attended) in attended.chunks_mut(item * heads * head).enumerate() {
+            self.look_with_heads(done * item, attended, heads * head, &|kv_head, output| {
                 let task = attention::Task {
                     format: shape.format,
                     head_dim,
@@ -159,7 +167,7 @@ impl Stage<'_> {
                     tokens,
                     position,
                     scale: self.architecture.attention_scale,
-                    window: self.architecture.layers[self.layer].window,
+                    window,
                     softcap: self.architecture.attention_softcap,
                     queries: &queries[kv_head * heads * head..(kv_head + 1) * heads * head],
                     table: shape.table(sequence.table(), self.layer, kv_head),
@@ -167,7 +175,24 @@ impl Stage<'_> {
                     output,
                 };
                 attention(self.isa, task);
+            });
+            if !(self.pace.between)() {
+                return Err(ForwardError::Cancelled);
             }
+        }
+        Ok(())
+    }
+
+    /// Calls `look` for each head of the cache from `first` on, with its `unit` of `attended`.
+    fn look_with_heads(
+        &self,
+        first: usize,
+        attended: &mut [f32],
+        unit: usize,
+        look: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        in_parts(self.workers, attended, unit, &|part, output| {
+            output.chunks_exact_mut(unit).enumerate().for_each(|(at, output)| look(first + part + at, output));
         });
     }
 
@@ -180,7 +205,7 @@ impl Stage<'_> {
         qkv: &mut [f32],
         spanned: &mut [f32],
         attended: &mut [f32],
-    ) {
+    ) -> Result<(), ForwardError> {
         let (rows, query_rows) = (self.architecture.qkv_rows(), self.architecture.query_rows());
         let mut start = 0;
         for span in spans {
@@ -198,12 +223,13 @@ impl Stage<'_> {
             let block = &spanned[rows * start..rows * (start + here)];
             let results = &mut qkv[query_rows * start..query_rows * (start + here)];
             if here > 0 {
-                self.look(cache, span.sequence, here, block, results);
+                self.look(cache, span.sequence, here, block, results)?;
             }
             for (tile, values) in results.chunks_exact(8 * here.max(1)).enumerate() {
                 attended[(tile * tokens + start) * 8..][..8 * here].copy_from_slice(values);
             }
             start += here;
         }
+        Ok(())
     }
 }
