@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use clawdbot_flow::limits::MQTT_PACKET_BYTES_MAX;
+use clawdbot_flow::limits::MQTT_PACKET_TAKEN_BYTES_MAX;
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 
 /// How many ports are tried, from the one asked for upwards.
@@ -141,7 +141,7 @@ fn serve(address: SocketAddr, login: Option<(String, String)>) -> Result<Option<
 fn config(address: SocketAddr, login: Option<(String, String)>) -> Config {
     let connections = ConnectionSettings {
         connection_timeout_ms: CONNECT_MS_MAX,
-        max_payload_size: MQTT_PACKET_BYTES_MAX,
+        max_payload_size: MQTT_PACKET_TAKEN_BYTES_MAX,
         max_inflight_count: IN_FLIGHT_MAX,
         auth: login.map(|(user, password)| HashMap::from([(user, password)])),
         external_auth: None,

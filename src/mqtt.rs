@@ -20,7 +20,7 @@ mod tls;
 pub(crate) mod topics;
 pub(crate) mod watch;
 
-pub(crate) use client::run;
+pub(crate) use client::{Listener, run};
 pub(crate) use link::Link;
 pub(crate) use message::Message;
 pub(crate) use options::{

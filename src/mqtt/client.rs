@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawdbot_flow::clock::Clock;
-use clawdbot_flow::limits::MQTT_PACKET_BYTES_MAX;
+use clawdbot_flow::limits::{MQTT_PACKET_BYTES_MAX, MQTT_PACKET_TAKEN_BYTES_MAX};
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, LastWill, MqttOptions, NetworkOptions,
-    Outgoing, QoS, StateError, TlsConfiguration, Transport,
+    Outgoing, QoS, StateError, SubscribeReasonCode, TlsConfiguration, Transport,
 };
 
 use super::message::Message;
@@ -28,27 +28,35 @@ use super::topics::Topics;
 const CONNECT_SECONDS_MAX: u64 = 5;
 /// Packet ids go round after so many, which must leave room for acknowledgements out of order.
 const PACKET_IDS: u16 = 256;
-/// rumqttc's own queue: all that the session may have handed over and not yet seen written, a DISCONNECT and `offline`
-/// beside. It is never full; were it, the connection would be dropped.
-const REQUESTS_MAX: usize = IN_FLIGHT_MAX + SAMPLES_MAX + 2;
+/// rumqttc's own queue: all that the session may have handed over and not yet seen written, a SUBSCRIBE, a DISCONNECT and
+/// `offline` beside. It is never full; were it, the connection would be dropped.
+const REQUESTS_MAX: usize = IN_FLIGHT_MAX + SAMPLES_MAX + 3;
 /// The DISCONNECT of a clean stop may take so long to be written.
 const PART_WITHIN: Duration = Duration::from_millis(500);
 
-/// Publishes what comes through `inbox` until `shutdown` is ready, then empties the queues, says `offline` and parts,
+/// Somebody who is told of each command that arrives: its verb, its payload. Called on a tokio worker, so it must be quick
+/// and never wait.
+pub(crate) type Listener = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
+
+/// Publishes what comes through `inbox`, and tells `listener` of commands, until `shutdown` is ready, then empties the queues, says `offline` and parts,
 /// within 5 s. Losing the broker is never an error: it is tried again with growing waits, visible in
 /// [`super::Link::state`]. `seed` drives the jitter of those waits. Returns how many QoS 1 messages stayed unsent.
 pub(crate) async fn run(
     options: Options,
     inbox: Inbox,
+    listener: Listener,
     clock: Arc<dyn Clock>,
     seed: u64,
     shutdown: impl Future<Output = ()>,
 ) -> u64 {
-    let status_topic = Topics::new(&options.prefix, &options.node).status();
+    let topics = Topics::new(&options.prefix, &options.node);
+    let status_topic = topics.status();
     let session = Session::new(options.client_id(), status_topic.clone(), seed);
     let (host, port) = options.address();
     let mut driver = Driver {
         options,
+        topics,
+        listener,
         status_topic,
         address: format!("{host}:{port}"),
         session,
@@ -79,6 +87,8 @@ enum Turn {
 
 struct Driver<'a, S> {
     options: Options,
+    topics: Topics,
+    listener: Listener,
     status_topic: String,
     address: String,
     session: Session,
@@ -136,8 +146,17 @@ impl<S: Future<Output = ()>> Driver<'_, S> {
                     }
                 }
             };
+            if let Ok(Event::Incoming(packet)) = &polled {
+                self.hear(packet);
+            }
             let Some(input) = input_of(polled, &self.address) else { continue };
             let lost = matches!(input, Input::Lost(_));
+            // A broker may have forgotten us, so we subscribe at each connect.
+            if input == Input::Connected
+                && let Err(error) = client.try_subscribe(self.topics.commands(), QoS::AtLeastOnce)
+            {
+                tracing::warn!("commands will not arrive: {error}; this is a bug, report it");
+            }
             let actions = self.tell(input);
             if let Some(turn) = self.carry_out(client, actions) {
                 return turn;
@@ -145,6 +164,23 @@ impl<S: Future<Output = ()>> Driver<'_, S> {
             if lost {
                 return Turn::Next;
             }
+        }
+    }
+
+    /// Takes a command. A retained one is history that the broker repeats to whoever comes, so it is ignored.
+    fn hear(&self, packet: &Incoming) {
+        match packet {
+            Incoming::Publish(publish) => match self.topics.verb(&publish.topic) {
+                Some(verb) if !publish.retain => (self.listener)(verb, &publish.payload),
+                Some(verb) => tracing::warn!("a retained command \"{verb}\" was ignored; publish it without `retain`"),
+                None => {}
+            },
+            Incoming::SubAck(answer) if answer.return_codes.contains(&SubscribeReasonCode::Failure) => tracing::warn!(
+                broker = self.address,
+                "the broker refuses our subscription to {}, so no command will arrive; allow it in the broker's access list",
+                self.topics.commands()
+            ),
+            _ => {}
         }
     }
 
@@ -261,7 +297,7 @@ async fn connect_options(options: &Options, status_topic: &str) -> Result<MqttOp
         .set_keep_alive(options.keep_alive.max(Duration::from_secs(1)))
         .set_clean_session(true)
         .set_inflight(PACKET_IDS)
-        .set_max_packet_size(MQTT_PACKET_BYTES_MAX, MQTT_PACKET_BYTES_MAX)
+        .set_max_packet_size(MQTT_PACKET_TAKEN_BYTES_MAX, MQTT_PACKET_BYTES_MAX)
         .set_last_will(LastWill::new(status_topic, OFFLINE, QoS::AtLeastOnce, true));
     if let Some(credentials) = &options.credentials {
         connect.set_credentials(&credentials.user, credentials.password.reveal());

@@ -4,7 +4,9 @@
 //! What is not known is absent, never zero and never null.
 
 mod camera;
+pub(crate) mod command;
 mod envelope;
+mod language;
 mod node;
 mod time_sync;
 mod timestamp;
@@ -13,16 +15,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use clawdbot_flow::answer::Answer;
 use clawdbot_flow::clock::{Clock, Monotonic, Wall};
 use clawdbot_flow::event::Event;
+use clawdbot_flow::question::Asker;
 use clawdbot_flow::rooted::Root;
 use serde::Serialize;
 
 use self::camera::{CameraStateData, CameraStatusData, ObjectData, SensorData};
 use self::envelope::{Envelope, Ids};
+use self::language::{AnswerData, DeltaData};
 use self::time_sync::TimeSync;
 use super::message::{Kind, Message};
 use super::topics::{Topics, slug};
+pub(crate) use language::LanguageStatus;
 pub(crate) use node::{
     CameraHealth, CameraInfo, CameraStats, DetectorHealth, DetectorStats, HealthReport, HeartbeatReport, InfoReport,
     LinkHealth, ModelInfo, SensorHealth, StatsReport,
@@ -140,6 +146,33 @@ impl Composer {
         let mut subject = self.now("camera_state", format!("camera/{}", slug(camera)));
         subject.model = self.model.as_deref();
         self.compose(self.topics.camera_state(camera), Kind::State, subject, CameraStateData { objects })
+    }
+
+    /// The message with an answer of the language model called `model`, to whoever asked; of the node itself where there is no
+    /// model.
+    pub(crate) fn answer(&self, model: Option<&str>, answer: &Answer) -> Message {
+        let (kind, topic) = match &answer.asker {
+            Asker::Client { client, id } => ("reply", self.topics.reply(client, id)),
+            Asker::Task(task) => ("llm_result", self.topics.language_result(task)),
+        };
+        let source = model.map_or_else(|| "node".to_owned(), |model| format!("llm/{}", slug(model)));
+        let mut subject = self.now(kind, source);
+        subject.model = model;
+        self.compose(topic, Kind::Event, subject, AnswerData::from(answer))
+    }
+
+    /// The message with the `index`th piece of an answer that `client` listens to.
+    pub(crate) fn delta(&self, model: &str, [client, id]: [&str; 2], index: u64, text: &str) -> Message {
+        let mut subject = self.now("stream", format!("llm/{}", slug(model)));
+        subject.model = Some(model);
+        self.compose(self.topics.stream(client, id), Kind::Sample, subject, DeltaData { index, text })
+    }
+
+    /// The message that says whether the language model called `model` can be asked.
+    pub(crate) fn language_status(&self, model: &str, status: &LanguageStatus) -> Message {
+        let mut subject = self.now("llm_status", format!("llm/{}", slug(model)));
+        subject.model = Some(model);
+        self.compose(self.topics.language_status(model), Kind::State, subject, status)
     }
 
     /// The message that says what this node is.

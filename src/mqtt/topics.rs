@@ -69,6 +69,37 @@ impl Topics {
         format!("{}/camera/{}/event", self.root, slug(camera))
     }
 
+    /// The filter of the commands to this node: QoS 1.
+    pub(crate) fn commands(&self) -> String {
+        format!("{}/cmd/+", self.root)
+    }
+
+    /// The verb of a command's topic; `None` for any other topic.
+    pub(crate) fn verb<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        let verb = topic.strip_prefix(&self.root)?.strip_prefix("/cmd/")?;
+        (!verb.contains('/')).then_some(verb)
+    }
+
+    /// The answer to a client's command: QoS 1.
+    pub(crate) fn reply(&self, client: &str, id: &str) -> String {
+        format!("{}/reply/{}/{}", self.root, slug(client), slug(id))
+    }
+
+    /// An answer while it grows: QoS 0.
+    pub(crate) fn stream(&self, client: &str, id: &str) -> String {
+        format!("{}/stream/{}/{}", self.root, slug(client), slug(id))
+    }
+
+    /// Whether a language model can be asked: retained, QoS 1.
+    pub(crate) fn language_status(&self, model: &str) -> String {
+        format!("{}/llm/{}/status", self.root, slug(model))
+    }
+
+    /// What a language task found: QoS 1.
+    pub(crate) fn language_result(&self, task: &str) -> String {
+        format!("{}/llm/{}/result", self.root, slug(task))
+    }
+
     /// A sensor's last reading: retained, QoS 1.
     pub(crate) fn sensor_state(&self, sensor: &str) -> String {
         format!("{}/sensor/{}/state", self.root, slug(sensor))

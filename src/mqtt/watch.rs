@@ -6,7 +6,7 @@ use std::time::Duration;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
 
-use clawdbot_flow::limits::MQTT_PACKET_BYTES_MAX;
+use clawdbot_flow::limits::{MQTT_PACKET_BYTES_MAX, MQTT_PACKET_TAKEN_BYTES_MAX};
 
 use super::options::Options;
 use super::topics::Topics;
@@ -22,7 +22,7 @@ pub(crate) async fn watch(options: Options, topics: Topics, mut show: impl FnMut
     let (host, port) = options.address();
     let mut mqtt = MqttOptions::new(format!("{}-watch", options.client_id()), host, port);
     mqtt.set_keep_alive(options.keep_alive);
-    mqtt.set_max_packet_size(MQTT_PACKET_BYTES_MAX, MQTT_PACKET_BYTES_MAX);
+    mqtt.set_max_packet_size(MQTT_PACKET_TAKEN_BYTES_MAX, MQTT_PACKET_BYTES_MAX);
     if let Some(credentials) = &options.credentials {
         mqtt.set_credentials(&credentials.user, credentials.password.reveal());
     }

@@ -27,6 +27,7 @@ const UNSAFE: &[(&str, &str)] = &[
 const THREADS: &[(&str, &str)] = &[
     ("src/app.rs", "the stages, and the runtime that carries MQTT"),
     ("src/app/compute.rs", "the compute pool"),
+    ("src/app/language.rs", "the answering thread"),
     ("src/broker.rs", "rumqttd's threads, for as long as the process lives"),
 ];
 /// Where the processor is asked what it can do.

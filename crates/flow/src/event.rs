@@ -26,6 +26,18 @@ pub enum Change {
     Gap,
 }
 
+impl Change {
+    /// As messages and configurations spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::End => "end",
+            Self::Gap => "gap",
+        }
+    }
+}
+
 /// An object in one camera's view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectEvent {

@@ -14,7 +14,9 @@ pub const DETECTIONS_MAX: usize = 300;
 pub const PICTURE_SIDE_MAX: u32 = 16_384;
 /// The largest picture that we decode, in pixels.
 pub const PICTURE_PIXELS_MAX: u64 = 64 * 1024 * 1024;
-/// The largest MQTT packet, both ways; checked before a message is queued.
+/// The largest MQTT packet that we send; checked before a message is queued.
 pub const MQTT_PACKET_BYTES_MAX: usize = 256 * 1024;
+/// The largest MQTT packet that we take. A larger one costs the connection, so there is room to tell whoever sends too much.
+pub const MQTT_PACKET_TAKEN_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 const _: () = assert!(FRAMES_IN_FLIGHT_MAX * FRAME_BYTES_MAX <= FRAME_POOL_BYTES_MAX);

@@ -3,6 +3,7 @@
 mod brokers;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clawdbot_flow::clock::SystemClock;
@@ -25,6 +26,8 @@ struct Client {
     publisher: Publisher,
     stop: oneshot::Sender<()>,
     task: JoinHandle<u64>,
+    /// Verb and payload of each command that arrived.
+    commands: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Client {
@@ -52,8 +55,13 @@ impl Client {
                 std::future::pending::<()>().await;
             }
         };
-        let task = tokio::spawn(run(options, inbox, Arc::new(SystemClock::new()), 7, shutdown));
-        Self { publisher, stop, task }
+        let commands = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&commands);
+        let listener: super::Listener = Box::new(move |verb, payload| {
+            heard.lock().unwrap().push((verb.to_owned(), String::from_utf8_lossy(payload).into_owned()));
+        });
+        let task = tokio::spawn(run(options, inbox, listener, Arc::new(SystemClock::new()), 7, shutdown));
+        Self { publisher, stop, task, commands }
     }
 
     fn publish(&self, kind: Kind, topic: &str, payload: impl Into<Vec<u8>>) {
@@ -246,6 +254,28 @@ async fn a_broker_that_stalls_dies_and_comes_back_gets_every_event_in_order() {
     })
     .await;
     assert_eq!(client.stop().await, 0);
+}
+
+/// A retained command is history: whoever connects later must not obey it.
+#[tokio::test]
+async fn commands_arrive_and_retained_ones_are_ignored() {
+    let mosquitto = Mosquitto::start("");
+    for address in mosquitto.iter().map(|broker| broker.address).chain([embedded()]) {
+        let first = Client::start(address);
+        first.connected().await;
+        let heard = |client: &Client| client.commands.lock().unwrap().clone();
+        first.publish(Kind::State, "clawdbot/v1/porch/cmd/old", "1");
+        eventually("a command", || !heard(&first).is_empty()).await;
+        first.stop().await;
+        let second = Client::start(address);
+        second.connected().await;
+        second.publish(Kind::Event, "clawdbot/v1/porch/cmd/ask/further", "2");
+        second.publish(Kind::Event, "clawdbot/v1/other/cmd/ask", "3");
+        second.publish(Kind::Event, "clawdbot/v1/porch/cmd/ask", "4");
+        eventually("the new command", || !heard(&second).is_empty()).await;
+        assert_eq!(heard(&second), [("ask".to_owned(), "4".to_owned())]);
+        second.stop().await;
+    }
 }
 
 #[tokio::test]

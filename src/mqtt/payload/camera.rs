@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clawdbot_flow::detection::BoundingBox;
-use clawdbot_flow::event::{CameraEvent, Change, ObjectEvent};
+use clawdbot_flow::event::{CameraEvent, ObjectEvent};
 use clawdbot_flow::reading::Reading;
 use serde::Serialize;
 
@@ -42,11 +42,7 @@ impl BoxData {
 impl<'a> From<&'a ObjectEvent> for ObjectData<'a> {
     fn from(event: &'a ObjectEvent) -> Self {
         Self {
-            change: match event.change {
-                Change::New => "new",
-                Change::End => "end",
-                Change::Gap => "gap",
-            },
+            change: event.change.name(),
             object: event.object,
             label: &event.label,
             score: rounded(f64::from(event.score), 3),

@@ -2,6 +2,7 @@
 mod schema;
 mod schemas;
 
+use clawdbot_flow::answer::{AnswerCost, AnswerEnd};
 use clawdbot_flow::clock::ManualClock;
 use clawdbot_flow::detection::BoundingBox;
 use clawdbot_flow::event::{CameraEvent, Change, ObjectEvent};

@@ -105,6 +105,96 @@ fn every_message_is_what_its_schema_says() {
     }
 }
 
+fn answer(asker: Asker, end: AnswerEnd, text: &str) -> Answer {
+    let reason = (!matches!(end, AnswerEnd::Stop | AnswerEnd::Length)).then(|| "because".to_owned());
+    let cost = AnswerCost {
+        prompt_tokens: 12,
+        reused_tokens: 3,
+        answer_tokens: 5,
+        passes: 4,
+        first_token_ms: (!text.is_empty()).then_some(12.25),
+        total_ms: 90.04,
+    };
+    Answer { asker, text: text.to_owned(), end, reason, by_schema: true, cost }
+}
+
+#[test]
+fn the_language_model_s_messages_are_what_their_schemas_say() {
+    let board = board();
+    let (composer, _) = composer(&board);
+    let client = || Asker::Client { client: "ha".to_owned(), id: "42".to_owned() };
+    let ends = [
+        AnswerEnd::Stop,
+        AnswerEnd::Length,
+        AnswerEnd::Deadline,
+        AnswerEnd::Cancelled,
+        AnswerEnd::Busy,
+        AnswerEnd::Refused,
+        AnswerEnd::Failed,
+    ];
+    for end in ends {
+        for asker in [client(), Asker::Task("visitor".to_owned())] {
+            for text in ["", "{\"urgent\":true}", "no JSON"] {
+                assert_message(&composer.answer(Some("SmolLM2-135M"), &answer(asker.clone(), end, text)));
+            }
+        }
+    }
+    let by_schema = composer.answer(Some("SmolLM2-135M"), &answer(client(), AnswerEnd::Stop, "{\"urgent\":true}"));
+    assert_eq!(by_schema.topic, "clawdbot/v1/porch/reply/ha/42");
+    assert_eq!(json_of(&by_schema)["data"]["json"], json!({"urgent": true}));
+    let nobody = composer.answer(None, &answer(client(), AnswerEnd::Refused, ""));
+    assert_message(&nobody);
+    assert!(json_of(&nobody).get("model").is_none());
+    let cut = composer.answer(Some("SmolLM2-135M"), &answer(client(), AnswerEnd::Length, "{}"));
+    assert!(json_of(&cut)["data"].get("json").is_none(), "what was cut short is no answer by the schema");
+    assert_message(&composer.delta("SmolLM2-135M", ["ha", "42"], 0, "Hello \u{1f600}"));
+    let unloaded = LanguageStatus {
+        state: "unloaded",
+        reason: None,
+        weights_bytes: 1,
+        cache_bytes: None,
+        slots: 1,
+        context: None,
+    };
+    assert_message(&composer.language_status("SmolLM2 135M", &unloaded));
+    let refused = LanguageStatus { state: "refused", reason: Some("no room".to_owned()), ..unloaded.clone() };
+    assert_message(&composer.language_status("SmolLM2 135M", &refused));
+    let ready = LanguageStatus { state: "ready", cache_bytes: Some(5), context: Some(512), ..unloaded };
+    assert_message(&composer.language_status("SmolLM2 135M", &ready));
+}
+
+/// What the published schema of a question allows is understood, and what it forbids is refused.
+#[test]
+fn questions_are_what_their_schema_says() {
+    let whole = json!({"client": "ha", "id": "42", "prompt": "Who?", "system": "Be short.", "max_tokens": 9, "temperature": 0.5,
+        "top_k": 5, "top_p": 0.9, "min_p": 0.1, "repetition_penalty": 1.1, "seed": 7, "stop": ["x"], "deadline_ms": 5,
+        "schema": {"type": "object"}, "priority": 255, "stream": true});
+    let talk = json!({"client": "ha", "id": "42", "messages": [{"role": "user", "content": "Who?"}]});
+    let raw = json!({"client": "ha", "id": "42", "prompt": "Once", "raw": true});
+    let both = |question: &Value| {
+        let payload = serde_json::to_vec(question).unwrap();
+        let understood = command::parse("ask", &payload, Monotonic::default()).is_ok();
+        (check("clawdbot/v1/porch/cmd/ask", &payload).is_ok(), understood)
+    };
+    for question in [&whole, &talk, &raw] {
+        assert_eq!(both(question), (true, true), "{question}");
+    }
+    for (field, value) in [
+        ("client", json!("HA")),
+        ("client", json!("a".repeat(49))),
+        ("id", json!("")),
+        ("max_tokens", json!(0)),
+        ("messages", json!([])),
+        ("priority", json!(256)),
+        ("deadline_ms", json!(0)),
+        ("surprise", json!(1)),
+    ] {
+        let mut question = whole.clone();
+        question[field] = value;
+        assert_eq!(both(&question), (false, false), "{question}");
+    }
+}
+
 #[test]
 fn messages_of_a_machine_that_says_little_are_valid_too() {
     let board = tempfile::tempdir().unwrap();
