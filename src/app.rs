@@ -4,10 +4,12 @@
 //! camera thread --Queue<Frame>--> analysis thread --Telling--> MQTT client (tokio) --TCP--> broker
 //!                                  (detector: one network on the compute pool, shared)
 //! sensors' thread ----------------------Telling----^   reporting thread (health, stats, watchdog) --Telling--^
+//! MQTT client --Questions--> answering thread (language model, on the same compute pool) --Telling--^
 //! ```
 
 pub(crate) mod compute;
 mod install;
+mod language;
 mod reporting;
 mod shutdown;
 
@@ -21,6 +23,7 @@ use clawdbot_flow::limits::{FRAME_BYTES_MAX, FRAMES_IN_FLIGHT_MAX};
 use clawdbot_flow::queue::{Queue, WhenFull};
 use clawdbot_flow::rooted::Root;
 use clawdbot_nn::bundle::{Bundle, BundleError};
+use clawdbot_nn::workers::Workers;
 use clawdbot_vision::preprocess::PreprocessError;
 
 #[cfg(feature = "broker")]
@@ -31,10 +34,12 @@ use crate::health::{self, Heartbeats};
 use crate::mqtt::{self, payload::Composer, topics::Topics};
 use crate::pipeline::analysis;
 use crate::pipeline::detector::{Detector, UnknownLabel};
+use crate::pipeline::language::LanguageError;
 use crate::pipeline::network::{Network, NetworkError, open_bundle};
 use crate::pipeline::telling::Telling;
 use crate::sources::stop::Stop;
 use crate::sources::{camera, sensor};
+use language::Brain;
 
 /// Why the daemon does not start. A camera, sensor or broker that is not there is no such reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,9 @@ pub(crate) enum AppError {
     /// The model file is no good.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The language model is none.
+    #[error("llm.model: {0}")]
+    Language(#[from] LanguageError),
     /// The model does not run here, or is no detector.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -103,23 +111,27 @@ pub(crate) fn run(
         Composer::new(topics.clone(), Arc::clone(&clock), root, seed).with_model(Some(bundle.origin().name.clone()));
     let (publisher, inbox) = mqtt::channel();
     let link = publisher.link();
-    let telling = Telling::new(Arc::new(composer), publisher);
+    let brain = config.llm.as_ref().map(Brain::open).transpose()?;
+    let telling =
+        Telling::new(Arc::new(composer), publisher).with_listener(brain.as_ref().map(|brain| brain.events.clone()));
     let (mqtt_stop, mqtt_stopped) = tokio::sync::oneshot::channel::<()>();
     let address = mqtt_options.address();
     if let Some(watch) = watch {
         watch.begin(&runtime, mqtt_options.clone(), topics);
     }
-    let client = runtime.spawn(mqtt::run(mqtt_options, inbox, Arc::clone(&clock), seed, async {
+    let listener = language::listener(brain.as_ref(), &telling, &clock);
+    let client = runtime.spawn(mqtt::run(mqtt_options, inbox, listener, Arc::clone(&clock), seed, async {
         // Ready when the sender is dropped, too.
         mqtt_stopped.await.unwrap_or(());
     }));
     tracing::info!(isa = isa.name(), model = bundle.origin().name, "MQTT broker at {}:{}", address.0, address.1);
 
-    let stages = stages(config, root);
+    let (stages, state_folder) = (stages(config, root), environment.state_folder());
     let heartbeats = Arc::new(Heartbeats::new(Arc::clone(&clock)));
     runtime.spawn(health::supervise(Arc::clone(&heartbeats), Arc::clone(&clock)));
-    let outcome = compute::with_workers(config.detector.threads, |workers| {
-        let network = Network::new(&bundle, isa, workers)?;
+    let threads = if brain.is_some() { config.compute.threads } else { config.detector.threads };
+    let outcome = compute::with_workers(threads, |workers| {
+        let network = Network::new(&bundle, isa, Arc::clone(&workers))?;
         let detector = Detector::new(network, config.detector.score_min, &config.detector.labels)?;
         let sensor_states: Vec<sensor::State> = config.sensors.iter().map(|_| sensor::State::new()).collect();
         let parts = Parts {
@@ -136,6 +148,10 @@ pub(crate) fn run(
             broker_alive: &broker_alive,
             bundle: &bundle,
             isa,
+            brain: brain.as_ref(),
+            workers: &workers,
+            state_folder: state_folder.as_deref(),
+            seed,
         };
         thread::scope(|scope| parts.live(scope))
     });
@@ -206,6 +222,10 @@ struct Parts<'a> {
     broker_alive: &'a BrokerAlive,
     bundle: &'a Bundle,
     isa: clawdbot_kernels::isa::Isa,
+    brain: Option<&'a Brain>,
+    workers: &'a Arc<Workers>,
+    state_folder: Option<&'a std::path::Path>,
+    seed: u64,
 }
 
 /// The cameras of `config`, each with its queues and its memory.
@@ -272,6 +292,9 @@ impl<'a> Parts<'a> {
         }
         // The analysis threads tell their last objects as gaps and end; the scope waits for them.
         self.stages.iter().for_each(|stage| stage.frames.close());
+        if let Some(brain) = self.brain {
+            brain.questions.close();
+        }
         Ok(())
     }
 
@@ -306,6 +329,9 @@ impl<'a> Parts<'a> {
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<Vec<ScopedJoinHandle<'scope, ()>>, AppError> {
         let mut sources = Vec::new();
+        if let Some(brain) = self.brain {
+            self.start_brain(scope, brain)?;
+        }
         for stage in self.stages {
             let id = &stage.options.id;
             let eye = self.detector.eye(id)?;

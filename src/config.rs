@@ -21,6 +21,7 @@ use clawdbot_kernels::isa::Isa;
 pub(crate) use self::env::Environment;
 pub(crate) use self::problem::Problems;
 use crate::mqtt;
+use crate::pipeline::answering;
 use crate::sources::{camera, sensor};
 
 /// The configuration, checked.
@@ -38,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) detector: Detector,
     /// Bounds of the computing.
     pub(crate) compute: Compute,
+    /// The language model, if there is one.
+    pub(crate) llm: Option<Llm>,
     /// What is logged: a level, or `tracing`'s filter directives.
     pub(crate) log_filter: String,
     /// What is right but worth a sentence: `app` logs them, `check-config` prints them.
@@ -86,6 +89,15 @@ pub(crate) struct Compute {
     pub(crate) batch_size: Option<usize>,
     /// The instruction set that is forced; `None`: the best of this machine.
     pub(crate) isa: Option<Isa>,
+}
+
+/// The language model's settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Llm {
+    /// The model and its bounds.
+    pub(crate) options: answering::Options,
+    /// What it is asked without anybody asking.
+    pub(crate) tasks: Vec<answering::tasks::TaskOptions>,
 }
 
 /// Whether secrets are read from their files.

@@ -21,6 +21,8 @@ pub(super) const ANALYSIS_SILENCE_MAX: Duration = Duration::from_secs(20);
 pub(super) const CAMERA_SILENCE_MAX: Duration = camera::HEARTBEAT_INTERVAL_MAX.saturating_mul(2);
 /// The sensors' thread beats about once a second, but a sensor's driver may take its time.
 pub(super) const SENSORS_SILENCE_MAX: Duration = Duration::from_secs(20);
+/// The answering thread comes round after each item of its work, but loading a large model from a slow card takes a while.
+pub(super) const ANSWERING_SILENCE_MAX: Duration = Duration::from_secs(60);
 /// This thread.
 const REPORTING_SILENCE_MAX: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,7 @@
 //! From what was written to what is meant: defaults filled in, what belongs together settled, `Options` made.
 
 mod camera;
+mod llm;
 mod mqtt;
 mod sensor;
 
@@ -46,14 +47,24 @@ impl TryFrom<Unchecked<'_>> for Config {
         let sensors = check.sensors();
         let compute = check.compute();
         let detector = check.detector(&compute);
+        let has_cameras = !matches!(&cameras, Cameras::Listed(cameras) if cameras.is_empty());
+        let llm = check.llm(&compute, has_cameras, &sensors);
+        if llm.is_some() && detector.threads < compute.threads {
+            check.notes.push(format!(
+                "detector.threads is {}, but with a language model both compute on the pool's {} threads",
+                detector.threads, compute.threads
+            ));
+        }
         let log_filter = check.log_filter();
-        if matches!(&cameras, Cameras::Listed(cameras) if cameras.is_empty()) && sensors.is_empty() {
-            check.notes.push("there is no [[camera]] and no [[sensor]], so there is nothing to do; add one".to_owned());
+        if !has_cameras && sensors.is_empty() && llm.is_none() {
+            check.notes.push(
+                "there is no [[camera]], no [[sensor]] and no [llm], so there is nothing to do; add one".to_owned(),
+            );
         }
         if !check.document.problems.is_empty() {
             return Err(Problems(check.document.problems));
         }
-        Ok(Self { node, mqtt, cameras, sensors, detector, compute, log_filter, notes: check.notes })
+        Ok(Self { node, mqtt, cameras, sensors, detector, compute, llm, log_filter, notes: check.notes })
     }
 }
 

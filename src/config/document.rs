@@ -96,26 +96,30 @@ impl Document {
         for (name, value) in file {
             let line = Origin::Line(line_of(text, name.span().start));
             let name = name.get_ref().as_ref();
-            let Some(section) = SECTIONS.iter().find(|section| section.name == name) else {
-                let known: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
-                self.problem_at(Some(&line), name, unknown("section", name, &known));
-                continue;
-            };
-            match (section.is_list, value.get_ref()) {
-                (false, DeValue::Table(keys)) => {
-                    let keys = self.take_keys(text, section, section.name, &line, keys);
-                    table.insert(name.to_owned(), Value::Table(keys));
-                }
-                (true, DeValue::Array(entries)) => {
-                    let entries = self.take_entries(text, section, &line, entries.iter());
-                    table.insert(name.to_owned(), Value::Array(entries));
-                }
-                (true, _) => {
-                    self.problem_at(Some(&line), name, format!("there may be several of these; write [[{name}]]"));
-                }
-                (false, _) => {
-                    self.problem_at(Some(&line), name, format!("this is a section; write [{name}], once"));
-                }
+            match section_called(name) {
+                Some(section) => self.take_section(text, section, &line, value.get_ref(), table),
+                None => self.problem_at(Some(&line), name, unknown("section", name, &sections_within(""))),
+            }
+        }
+    }
+
+    fn take_section(&mut self, text: &str, section: &Section, line: &Origin, value: &DeValue<'_>, table: &mut Table) {
+        let path = section.name;
+        let name = path.rsplit('.').next().unwrap_or(path);
+        match (section.is_list, value) {
+            (false, DeValue::Table(keys)) => {
+                let keys = self.take_keys(text, section, path, line, keys);
+                table.insert(name.to_owned(), Value::Table(keys));
+            }
+            (true, DeValue::Array(entries)) => {
+                let entries = self.take_entries(text, section, line, entries.iter());
+                table.insert(name.to_owned(), Value::Array(entries));
+            }
+            (true, _) => {
+                self.problem_at(Some(line), path, format!("there may be several of these; write [[{path}]]"));
+            }
+            (false, _) => {
+                self.problem_at(Some(line), path, format!("this is a section; write [{path}], once"));
             }
         }
     }
@@ -148,8 +152,13 @@ impl Document {
             let line = Origin::Line(line_of(text, name.span().start));
             let name = name.get_ref().as_ref();
             let path = format!("{path}.{name}");
+            if let Some(inner) = section_called(&path) {
+                self.take_section(text, inner, &line, value.get_ref(), &mut taken);
+                continue;
+            }
             let Some(key) = section.keys.iter().find(|key| key.name == name) else {
                 let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
+                let known = [known, sections_within(section.name)].concat();
                 self.problem_at(Some(&line), &path, unknown("key", name, &known));
                 continue;
             };
@@ -179,26 +188,43 @@ impl Document {
 
     fn take_override(&mut self, name: &str, value: &str, table: &mut Table) -> Result<(), String> {
         let words: Vec<String> = name.trim_start_matches(OVERRIDE_PREFIX).split("__").map(str::to_lowercase).collect();
-        let shape =
-            "the name is CLAWDBOT__SECTION__KEY, or CLAWDBOT__SECTION__NUMBER__KEY for [[camera]] and [[sensor]]";
-        let (section, index, key) = match words.as_slice() {
-            [section, key] => (section, None, key),
-            [section, index, key] => (section, Some(index.parse::<usize>().map_err(|_| shape.to_owned())?), key),
+        let shape = "the name is CLAWDBOT__SECTION__KEY, or CLAWDBOT__SECTION__NUMBER__KEY for [[camera]], [[sensor]] and \
+                     [[llm.task]]";
+        if words.len() < 2 {
+            return Err(shape.to_owned());
+        }
+        // `llm__task__0__id` is about the section `llm.task`, `llm__model` about `llm`.
+        let inner = words.get(..2).map(|words| words.join(".")).and_then(|path| section_called(&path));
+        let (found, rest) = match (inner, words.first().and_then(|word| section_called(word))) {
+            (Some(inner), _) => (inner, &words[2..]),
+            (None, Some(outer)) => (outer, &words[1..]),
+            (None, None) => return Err(unknown("section", &words[0], &sections_within(""))),
+        };
+        let (index, key) = match rest {
+            [key] => (None, key),
+            [index, key] => (Some(index.parse::<usize>().map_err(|_| shape.to_owned())?), key),
             _ => return Err(shape.to_owned()),
         };
-        let known: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
-        let found =
-            SECTIONS.iter().find(|known| known.name == section).ok_or_else(|| unknown("section", section, &known))?;
         let known: Vec<&str> = found.keys.iter().map(|key| key.name).collect();
         let found_key = found.keys.iter().find(|known| known.name == key).ok_or_else(|| unknown("key", key, &known))?;
+        let section = found.name;
+        let (outer, name_within) =
+            section.rsplit_once('.').map_or((None, section), |(outer, name)| (Some(outer), name));
+        let table = match outer {
+            None => table,
+            Some(outer) => match table.entry(outer).or_insert_with(|| Value::Table(Table::new())) {
+                Value::Table(table) => table,
+                _ => return Err(shape.to_owned()),
+            },
+        };
         let (path, keys) = match (found.is_list, index) {
             (false, None) => {
-                let keys = table.entry(found.name).or_insert_with(|| Value::Table(Table::new()));
+                let keys = table.entry(name_within).or_insert_with(|| Value::Table(Table::new()));
                 (format!("{section}.{key}"), keys)
             }
             (true, Some(index)) => {
-                let entries = table.entry(found.name).or_insert_with(|| Value::Array(Vec::new()));
-                (format!("{section}[{index}].{key}"), entry_at(entries, index, found.name)?)
+                let entries = table.entry(name_within).or_insert_with(|| Value::Array(Vec::new()));
+                (format!("{section}[{index}].{key}"), entry_at(entries, index, section)?)
             }
             _ => return Err(shape.to_owned()),
         };
@@ -207,6 +233,17 @@ impl Document {
         self.take_value(found_key, &path, found_key.kind.read(value), keys);
         Ok(())
     }
+}
+
+/// The section of this name; that of `[[llm.task]]` is `llm.task`.
+fn section_called(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+/// The names of the sections inside `outer`, or of those inside none.
+fn sections_within(outer: &str) -> Vec<&'static str> {
+    let split = |section: &'static Section| section.name.rsplit_once('.').unwrap_or(("", section.name));
+    SECTIONS.iter().map(split).filter(|(within, _)| *within == outer).map(|(_, name)| name).collect()
 }
 
 /// The entry `index` of a list, made when it is the next one.

@@ -6,7 +6,7 @@ use toml::Value;
 /// A section of the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Section {
-    /// Its name, as in `[mqtt]` or `[[camera]]`.
+    /// Its name, as in `[mqtt]`, `[[camera]]` or `[[llm.task]]`; one with a dot stands inside another section.
     pub(crate) name: &'static str,
     /// Whether there may be several: `[[camera]]`.
     pub(crate) is_list: bool,

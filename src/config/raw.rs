@@ -3,6 +3,7 @@
 pub(super) mod camera;
 pub(super) mod compute;
 pub(super) mod detector;
+pub(super) mod llm;
 pub(super) mod log;
 pub(super) mod mqtt;
 pub(super) mod node;
@@ -20,6 +21,8 @@ pub(super) const SECTIONS: &[Section] = &[
     sensor::SECTION,
     detector::SECTION,
     compute::SECTION,
+    llm::SECTION,
+    llm::TASK_SECTION,
     log::SECTION,
 ];
 
@@ -33,6 +36,7 @@ pub(super) struct Raw {
     pub(super) sensor: Vec<sensor::Sensor>,
     pub(super) detector: detector::Detector,
     pub(super) compute: compute::Compute,
+    pub(super) llm: llm::Llm,
     pub(super) log: log::Log,
 }
 

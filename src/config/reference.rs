@@ -74,7 +74,7 @@ pub(crate) fn page() -> String {
     line!(text, "\n## Environment\n");
     line!(
         text,
-        "Every key can be overridden; a list of texts is separated by commas. An override may add the next [[camera]] or [[sensor]].\n"
+        "Every key can be overridden; a list of texts is separated by commas. An override may add the next [[camera]], [[sensor]] or [[llm.task]].\n"
     );
     line!(text, "| variable | key |");
     line!(text, "|---|---|");
@@ -94,7 +94,7 @@ pub(crate) fn page() -> String {
 
 fn override_name(section: &Section, key: &Key) -> String {
     let number = if section.is_list { "0__" } else { "" };
-    format!("{OVERRIDE_PREFIX}{}__{number}{}", section.name.to_uppercase(), key.name.to_uppercase())
+    format!("{OVERRIDE_PREFIX}{}__{number}{}", section.name.to_uppercase().replace('.', "__"), key.name.to_uppercase())
 }
 
 /// Text inside a table's cell.

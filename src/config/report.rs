@@ -1,10 +1,12 @@
 //! The settings as they hold, without secrets: what `check-config` prints.
 
 use clawdbot_kernels::isa::Isa;
+use clawdbot_kernels::pages::Format;
 use serde_json::{Map, Value, json};
 
-use super::{Cameras, Config};
+use super::{Cameras, Config, Llm};
 use crate::mqtt::Broker;
+use crate::pipeline::answering::tasks::{TaskOptions, Trigger};
 use crate::sources::camera::{self, CameraFormat, Device, ReplaySource};
 use crate::sources::sensor;
 
@@ -31,6 +33,7 @@ impl Config {
                 "batch_size": self.compute.batch_size,
                 "isa": self.compute.isa.map(Isa::name),
             },
+            "llm": self.llm.as_ref().map(report_llm),
             "log": { "filter": self.log_filter },
         })
     }
@@ -62,6 +65,44 @@ impl Config {
         report.insert("keep_alive_s".to_owned(), json!(self.mqtt.keep_alive.as_secs()));
         Value::Object(report)
     }
+}
+
+fn report_llm(llm: &Llm) -> Value {
+    let options = &llm.options;
+    let task = |task: &TaskOptions| {
+        let on = match &task.trigger {
+            Trigger::Object { cameras, labels, changes } => json!({
+                "on": "object", "cameras": cameras, "labels": labels,
+                "changes": changes.iter().map(|change| change.name()).collect::<Vec<_>>(),
+            }),
+            Trigger::Sensor { sensor, above, below } => {
+                json!({ "on": "sensor", "sensor": sensor, "above": above, "below": below })
+            }
+            Trigger::Every(interval) => json!({ "on": "time", "every_s": interval.as_secs_f64() }),
+        };
+        json!({
+            "id": task.id,
+            "trigger": on,
+            "system": task.system,
+            "schema": task.schema.is_some(),
+            "max_tokens": task.answer_max,
+            "temperature": rounded(task.temperature),
+            "cooldown_s": task.cooldown.as_secs_f64(),
+            "deadline_s": task.deadline.as_secs_f64(),
+            "priority": task.priority,
+        })
+    };
+    json!({
+        "model": options.model.display().to_string(),
+        "context": options.context,
+        "slots": options.slots,
+        "kv": if options.format == Format::F16 { "f16" } else { "int8" },
+        "max_tokens": options.answer_max,
+        "temperature": rounded(options.temperature),
+        "system": options.system,
+        "idle_unload_s": options.idle_unload.map(|idle| idle.as_secs_f64()),
+        "task": llm.tasks.iter().map(task).collect::<Vec<_>>(),
+    })
 }
 
 /// A 32-bit score as people write it: 0.3, not 0.30000001192092896.

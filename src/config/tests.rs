@@ -1,11 +1,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clawdbot_flow::event::Change;
 use clawdbot_flow::rooted::Root;
 use clawdbot_kernels::isa::Isa;
 
 use super::{Cameras, Config, Environment, Problems, Secrets, reference};
 use crate::mqtt::Broker;
+use crate::pipeline::answering::tasks::Trigger;
 use crate::sources::camera::{CameraFormat, Device, Kind, ReplaySource};
 use crate::sources::sensor;
 
@@ -365,4 +367,73 @@ fn the_default_file_is_in_step_with_the_keys_and_right() {
     assert!(text == reference::default_file(), "run: clawdbot check-config --default > deploy/clawdbot.toml");
     let config = Config::load(Some(&path), &Environment::default(), &Root::default(), Secrets::Read).unwrap();
     assert!(matches!(&config.cameras, Cameras::Listed(cameras) if cameras.len() == 1));
+}
+
+const TASK: &str = "[llm]\nmodel = \"brain.claw.safetensors\"\n[[llm.task]]\nid = \"visitor\"\non = \"object\"\nprompt = \"{{ event.label }}?\"\n";
+
+#[test]
+fn a_language_model_and_its_tasks() {
+    let fixture = Fixture::new();
+    let config = fixture.load(TASK).unwrap();
+    let llm = config.llm.as_ref().unwrap();
+    assert_eq!(llm.options.model, fixture.folder.path().join("brain.claw.safetensors"));
+    assert_eq!((llm.options.slots, llm.options.answer_max, llm.options.context), (2, 256, None));
+    assert_eq!(llm.options.idle_unload, None);
+    let [task] = llm.tasks.as_slice() else { panic!("{:?}", llm.tasks) };
+    let wanted = Trigger::Object { cameras: Vec::new(), labels: Vec::new(), changes: vec![Change::New] };
+    assert_eq!((task.id.as_str(), &task.trigger), ("visitor", &wanted));
+    assert_eq!(config.report()["llm"]["task"][0]["trigger"]["on"], "object");
+    assert!(fixture.load("").unwrap().llm.is_none());
+}
+
+#[test]
+fn the_ceilings_hold_for_the_language_model() {
+    let with = |variable| Fixture::new().with(variable, "3").load(&TASK.replace("[[llm", "slots = 8\n[[llm")).unwrap();
+    for variable in ["CLAWDBOT_MAX_CONCURRENCY", "CLAWDBOT_BATCH_SIZE"] {
+        let config = with(variable);
+        assert_eq!(config.llm.unwrap().options.slots, 3, "{variable}");
+        assert_says(&config.notes, &["llm.slots is 8", "allows 3"]);
+    }
+}
+
+#[test]
+fn tasks_can_be_overridden_and_added() {
+    let fixture = Fixture::new()
+        .with("CLAWDBOT__LLM__TEMPERATURE", "0")
+        .with("CLAWDBOT__LLM__TASK__0__LABELS", "cat, dog")
+        .with("CLAWDBOT__LLM__TASK__1__ID", "hourly")
+        .with("CLAWDBOT__LLM__TASK__1__ON", "time")
+        .with("CLAWDBOT__LLM__TASK__1__EVERY_S", "3600")
+        .with("CLAWDBOT__LLM__TASK__1__PROMPT", "What happened?");
+    let llm = fixture.load(TASK).unwrap().llm.unwrap();
+    assert!(llm.options.temperature.abs() < f32::EPSILON);
+    let triggers: Vec<&Trigger> = llm.tasks.iter().map(|task| &task.trigger).collect();
+    let labels = vec!["cat".to_owned(), "dog".to_owned()];
+    let object = Trigger::Object { cameras: Vec::new(), labels, changes: vec![Change::New] };
+    assert_eq!(triggers, [&object, &Trigger::Every(Duration::from_secs(3600))]);
+    assert_says(
+        &Fixture::new().with("CLAWDBOT__LLM__TASK__ID", "x").problems(TASK),
+        &["CLAWDBOT__LLM__TASK__ID", "SECTION__NUMBER__KEY"],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_task_is_said() {
+    let fixture = Fixture::new();
+    let says = |from: &str, to: &str, parts: &[&str]| assert_says(&fixture.problems(&TASK.replace(from, to)), parts);
+    says("model = \"brain.claw.safetensors\"", "", &["llm.model", "there are tasks"]);
+    says("id = \"visitor\"", "", &["clawdbot.toml:3", "llm.task[0].id", "missing"]);
+    says("visitor", "The Visitor", &["llm.task[0].id", "the-visitor"]);
+    says("on = \"object\"", "", &["llm.task[0].on", "missing"]);
+    says("\"object\"", "\"thing\"", &["llm.task[0].on", "\"object\" or \"sensor\" or \"time\""]);
+    says("event.label", "event.labl", &["llm.task[0].prompt", "undefined value"]);
+    says("event.label }}", "event.label", &["llm.task[0].prompt", "no Jinja template"]);
+    says("\"object\"", "\"time\"", &["llm.task[0].every_s", "missing"]);
+    says("\"object\"", "\"object\"\nevery_s = 5", &["llm.task[0].every_s", "belongs to `on = \"time\"`"]);
+    says("\"object\"", "\"object\"\nchanges = [\"moved\"]", &["llm.task[0].changes", "new, end, gap"]);
+    says("\"object\"", "\"sensor\"\nsensor = \"hall\"", &["llm.task[0].sensor", "no sensor \"hall\""]);
+    says("\"object\"", "\"object\"\nschema = \"none.json\"", &["llm.task[0].schema", "none.json", "can't be read"]);
+    says("\"object\"", "\"object\"\nscheme = \"none.json\"", &["llm.task[0].scheme", "did you mean `schema`"]);
+    says("[[llm.task]]", "[llm.task]", &["llm.task", "write [[llm.task]]"]);
+    says("[[llm.task]]", "[[llm.tasks]]", &["llm.tasks", "did you mean `task`"]);
 }

@@ -11,6 +11,7 @@ use clawdbot_vision::preprocess::{Picture, PictureError, PreprocessError, Prepro
 
 use super::meter::Meter;
 use super::network::{Memory, Network};
+use super::way::Way;
 use crate::sources::picture::{self, JpegDecoder};
 
 /// A label that the model does not know.
@@ -31,6 +32,8 @@ pub(crate) struct Detector {
     objects: objects::Options,
     /// Time of each inference.
     pub(crate) inference: Meter,
+    /// Keeps the language model from a frame's way.
+    pub(crate) way: Way,
 }
 
 /// Why a frame was not analysed.
@@ -76,7 +79,14 @@ impl Detector {
             score_kept_min: (score_min * 0.75).max(*objects::Options::SCORE.start()),
             ..objects::Options::default()
         };
-        Ok(Self { labels: known, wanted, network: Mutex::new(network), objects, inference: Meter::new() })
+        Ok(Self {
+            labels: known,
+            wanted,
+            network: Mutex::new(network),
+            objects,
+            inference: Meter::new(),
+            way: Way::new(),
+        })
     }
 
     /// When an object is believed in.
@@ -115,6 +125,7 @@ impl Detector {
         detections: &mut Vec<Detection>,
     ) -> Result<(), FrameError> {
         detections.clear();
+        let _first = self.way.claim(clock);
         let picture = if frame.format == PixelFormat::Jpeg {
             eye.decoder.decode_frame(&frame.data, &mut eye.pixels)?
         } else {

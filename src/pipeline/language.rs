@@ -1,20 +1,23 @@
 //! A language model that is ready to answer: a bundle, its tokenizer, its chat template and an engine over it.
 
+pub(crate) mod text;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use clawdbot_kernels::isa::Isa;
 use clawdbot_kernels::pages::Format;
-use clawdbot_llm::engine::Engine;
+use clawdbot_llm::constrain::{Constrainer, ConstraintError};
+use clawdbot_llm::engine::{Engine, Refused};
 use clawdbot_llm::forward::{Forward, Limits};
 use clawdbot_llm::kv_cache::{KvCache, Shape};
 use clawdbot_llm::lookup::Lookup;
 use clawdbot_llm::model::{MissingTensor, Model};
-use clawdbot_llm::template::{ChatTemplate, TemplateError};
+use clawdbot_llm::template::{ChatTemplate, Conversation, Message, TemplateError};
 use clawdbot_llm::tokenizer::{Tokenizer, TokenizerError};
 use clawdbot_nn::bundle::BundleError;
 use clawdbot_nn::bundle::language::LanguageBundle;
-use clawdbot_nn::metadata::language::Language;
+use clawdbot_nn::metadata::language::{Language, SpecialTokens};
 use clawdbot_nn::workers::Workers;
 
 /// Lookup compares runs of 2 to 5 tokens: shorter ones are chance, longer ones are found by their end.
@@ -42,6 +45,17 @@ pub(crate) enum LanguageError {
         "the model came without a tokenizer, so it cannot read text; convert it again from a folder with its tokenizer.json"
     )]
     NoTokenizer,
+    /// It only goes on from texts.
+    #[error(
+        "the model has no chat template, so it is not made to answer; let it go on from a prompt, or take one that has"
+    )]
+    NoTemplate,
+    /// Its answers cannot be held to a schema, or the schema is none.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
+    /// A question does not fit.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// Nothing fits.
     #[error("a context of {wanted} is wanted, but the model was made for {max} positions; ask for that or less")]
     Context {
@@ -114,6 +128,26 @@ pub(crate) fn forward_for_all(
     forward(model, workers, isa, options, options.pass)
 }
 
+/// Bytes that [`engine`] takes beside the weights: keys, values, and buffers as far as they count.
+///
+/// # Errors
+/// As [`engine`].
+pub(crate) fn memory_bytes(model: &Model, options: Options) -> Result<u64, LanguageError> {
+    let architecture = model.architecture();
+    let pages = options.slots * Shape::pages(context(model, options)?);
+    let cache = pages * Forward::cache_shape(model, options.format).page_bytes();
+    let rows = 4 * architecture.width + 3 * architecture.qkv_rows() + 4 * architecture.feed_forward;
+    let logits = options.pass.min(options.slots * (GUESSES + 1)) + 5 * options.slots + 1;
+    Ok((cache + 4 * (rows * options.pass + logits * architecture.vocabulary)) as u64)
+}
+
+/// Positions of a sequence under `options`.
+fn context(model: &Model, options: Options) -> Result<usize, LanguageError> {
+    let max = model.architecture().context;
+    let context = options.context.unwrap_or(max.min(CONTEXT));
+    if context > max { Err(LanguageError::Context { wanted: context, max }) } else { Ok(context) }
+}
+
 fn forward(
     model: &Arc<Model>,
     workers: Arc<Workers>,
@@ -121,11 +155,7 @@ fn forward(
     options: Options,
     logits: usize,
 ) -> Result<(Forward, KvCache), LanguageError> {
-    let max = model.architecture().context;
-    let context = options.context.unwrap_or(max.min(CONTEXT));
-    if context > max {
-        return Err(LanguageError::Context { wanted: context, max });
-    }
+    let context = context(model, options)?;
     let limits = Limits { tokens: options.pass, logits, context };
     let forward = Forward::new(Arc::clone(model), workers, isa, limits);
     let pages = u32::try_from(options.slots * Shape::pages(context)).unwrap_or(u32::MAX);
@@ -135,8 +165,11 @@ fn forward(
 /// A model's way from text to tokens.
 #[derive(Debug)]
 pub(crate) struct Words {
-    pub(crate) tokenizer: Tokenizer,
+    pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: Option<ChatTemplate>,
+    /// The model's control tokens.
+    pub(crate) special: SpecialTokens,
+    vocabulary: usize,
 }
 
 impl Words {
@@ -153,6 +186,36 @@ impl Words {
         };
         let (begin, end) = (spelt(tokens.begin), spelt(tokens.stops.first().copied()));
         let template = chat_template.as_ref().map(|source| ChatTemplate::new(source, &begin, &end)).transpose()?;
-        Ok(Self { tokenizer, template })
+        let (special, vocabulary) = (tokens.clone(), architecture.vocabulary);
+        Ok(Self { tokenizer: Arc::new(tokenizer), template, special, vocabulary })
+    }
+
+    /// The tokens that ask for an answer to `messages`, in the model's own chat form. Their texts are foreign: none of them
+    /// can spell a control token.
+    ///
+    /// # Errors
+    /// When the model has no such form, or the messages do not fit it.
+    pub(crate) fn conversation(&self, messages: &[Message]) -> Result<Vec<u32>, LanguageError> {
+        let template = self.template.as_ref().ok_or(LanguageError::NoTemplate)?;
+        let conversation = Conversation { messages, add_generation_prompt: true, date: None, thinking: None };
+        let rendered = template.render(self.tokenizer.marking(), &conversation)?;
+        Ok(self.tokenizer.encode(&rendered.text)?)
+    }
+
+    /// The tokens of a text that the model is to go on from; foreign, too.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub(crate) fn beginning(&self, text: &str) -> Result<Vec<u32>, LanguageError> {
+        let ids = self.tokenizer.encode_foreign(text)?;
+        Ok(self.special.begin.filter(|_| self.special.add_begin).into_iter().chain(ids).collect())
+    }
+
+    /// What holds answers to a schema. Takes a second for large vocabularies, so it is made once, and only when wanted.
+    ///
+    /// # Errors
+    /// When the vocabulary is not one that can be walked.
+    pub(crate) fn constrainer(&self) -> Result<Constrainer, LanguageError> {
+        Ok(Constrainer::new(Arc::clone(&self.tokenizer), self.vocabulary, &self.special.stops)?)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clawdbot_flow::event::Event;
+use clawdbot_flow::queue::Queue;
 
 use crate::mqtt::payload::Composer;
 use crate::mqtt::{Message, Publisher};
@@ -13,17 +14,29 @@ use crate::mqtt::{Message, Publisher};
 pub(crate) struct Telling {
     composer: Arc<Composer>,
     publisher: Publisher,
+    /// Where the language model's tasks hear what happens.
+    events: Option<Queue<Event>>,
 }
 
 impl Telling {
     /// Messages of `composer` through `publisher`.
     pub(crate) const fn new(composer: Arc<Composer>, publisher: Publisher) -> Self {
-        Self { composer, publisher }
+        Self { composer, publisher, events: None }
+    }
+
+    /// The same, and each event goes to `events`, too.
+    pub(crate) fn with_listener(mut self, events: Option<Queue<Event>>) -> Self {
+        self.events = events;
+        self
     }
 
     /// Tells of `event`.
     pub(crate) fn event(&self, event: &Event) {
         self.send(self.composer.event(event));
+        if let Some(events) = &self.events {
+            // Its rule is to drop the oldest, so only a closed queue refuses.
+            let _closed = events.push(event.clone());
+        }
     }
 
     /// Tells how many objects of each label `camera` has in view.

@@ -14,12 +14,12 @@ use serde_json::Value;
 use crate::schema::assert_valid;
 
 /// Longer than anything here takes, even beside other load; only a failure waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running daemon; killed when the test ends.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     #[expect(dead_code, reason = "keeps the folder until the daemon has gone")]
     folder: tempfile::TempDir,
 }
@@ -36,7 +36,7 @@ fn free_port() -> u16 {
 }
 
 /// Starts the daemon with its own broker on a free port, as the node `test`, with `cameras` as the rest of its file.
-fn start(cameras: &str, environment: &[(&str, &Path)]) -> Daemon {
+pub(crate) fn start(cameras: &str, environment: &[(&str, &Path)]) -> Daemon {
     let port = free_port();
     start_with(port, &format!("listen = \"127.0.0.1:{port}\""), cameras, environment)
 }
@@ -79,7 +79,7 @@ fn subscribe(port: u16, mut enough: impl FnMut(&str, &[u8]) -> bool) {
     panic!("what was waited for did not come within {PATIENCE:?}");
 }
 
-fn terminate(daemon: &mut Daemon) -> Duration {
+pub(crate) fn terminate(daemon: &mut Daemon) -> Duration {
     let asked = Instant::now();
     let id = rustix::process::Pid::from_child(&daemon.child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
@@ -93,7 +93,7 @@ fn terminate(daemon: &mut Daemon) -> Duration {
     panic!("the daemon did not end");
 }
 
-const CLIP: &str = concat!(
+pub(crate) const CLIP: &str = concat!(
     "[[camera]]\nid = \"clip\"\nsource = \"replay\"\nframes_per_second = 10\npath = \"",
     env!("CARGO_MANIFEST_DIR"),
     "/assets/clip.mjpeg\"\n"

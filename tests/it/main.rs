@@ -8,6 +8,7 @@
 )]
 
 mod accuracy;
+mod asking;
 mod daemon;
 mod detect;
 mod detector;

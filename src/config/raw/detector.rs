@@ -28,7 +28,7 @@ pub(in crate::config) const SECTION: Section = Section {
             kind: Kind::Integer { min: 1, max: 64 },
             default: "`compute.threads`",
             example: "2",
-            about: "Threads for one inference; at most `compute.threads`.",
+            about: "Threads for one inference; at most `compute.threads`, and all of these where there is a language model.",
         },
         Key {
             name: "labels",

@@ -16,19 +16,26 @@ fn everything() -> Table {
             keys.insert(key.name.to_owned(), value);
         }
         let keys = Value::Table(keys);
-        file.insert(section.name.to_owned(), if section.is_list { Value::Array(vec![keys]) } else { keys });
+        let keys = if section.is_list { Value::Array(vec![keys]) } else { keys };
+        match section.name.split_once('.') {
+            None => file.insert(section.name.to_owned(), keys),
+            Some((outer, name)) => file[outer].as_table_mut().unwrap().insert(name.to_owned(), keys),
+        };
     }
     file
 }
 
 fn paths(file: &Table) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
-    for (section, value) in file {
-        let keys = match value {
-            Value::Array(entries) => entries[0].as_table().unwrap(),
-            value => value.as_table().unwrap(),
+    for (name, value) in file {
+        let inner = match value {
+            Value::Array(entries) => entries[0].as_table(),
+            value => value.as_table(),
         };
-        paths.extend(keys.keys().map(|key| format!("{section}.{key}")));
+        match inner {
+            None => drop(paths.insert(name.clone())),
+            Some(inner) => paths.extend(self::paths(inner).into_iter().map(|path| format!("{name}.{path}"))),
+        }
     }
     paths
 }
