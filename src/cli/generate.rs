@@ -1,5 +1,8 @@
 //! `clawdbot generate`: let a language model go on from a prompt, or answer it.
 
+#[cfg(feature = "convert")]
+mod repack;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,25 +11,25 @@ use std::time::Duration;
 use clap::Args;
 use clawdbot_flow::clock::{Clock as _, Monotonic, SystemClock};
 use clawdbot_kernels::pages::Format;
+use clawdbot_llm::constrain::SCHEMA_BYTES_MAX;
 use clawdbot_llm::engine::{End, Engine, Request, Ticket, Told, Work};
+use clawdbot_llm::model::Model;
 use clawdbot_llm::pace::Pace;
 use clawdbot_llm::sampler::{Sampling, SamplingOptions};
-use clawdbot_llm::stop::{Outcome, StopScanner};
-use clawdbot_llm::template::{Conversation, Message, Role};
-use clawdbot_llm::tokenizer::TextDecoder;
-use clawdbot_nn::bundle::language::LanguageBundle;
+use clawdbot_llm::template::{Message, Role};
 use serde_json::{Value, json};
 
 use super::looker::parse_threads;
 use super::{Failure, isa, print, report};
 use crate::app::compute::{threads_available, with_workers};
-use crate::pipeline::language::{self, Options, Words};
+use crate::pipeline::language::text::AnswerText;
+use crate::pipeline::language::{self, LanguageError, Options, Words};
 
 /// What may be said to `generate`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The language model: a bundle that `clawdbot convert` made.
-    #[arg(long, value_name = "BUNDLE")]
+    /// The language model: a bundle that `clawdbot convert` made, or a GGUF file, which is repacked in memory first.
+    #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// The text to go on from, or with --chat the question.
     #[arg(long, value_name = "TEXT")]
@@ -61,6 +64,9 @@ pub(super) struct Arguments {
     /// End the answer before this text; may be given several times.
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
+    /// A JSON Schema that the answer is held to: it is compact JSON then.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
     /// Positions that prompt and answer may have together [default: the model's, at most 4096]
     #[arg(long, value_name = "N")]
     context: Option<usize>,
@@ -103,12 +109,22 @@ impl KvFormat {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::from_error(error);
-    let model = language::open_model(&arguments.model).map_err(|error| failed(&error))?;
+    let schema = arguments.schema.as_deref().map(read_schema).transpose()?;
+    let threads = arguments.threads.unwrap_or_else(threads_available);
+    let model = open(&arguments.model, threads)?;
     let words = Words::new(model.bundle()).map_err(|error| failed(&error))?;
-    let request = request(arguments, model.bundle(), &words)?;
-    let stops = StopScanner::new(arguments.stop.clone()).map_err(|error| Failure::Usage(error.to_string()))?;
+    let request = request(arguments, &words)?;
+    let text = AnswerText::new(&words.tokenizer, arguments.stop.clone());
+    let text = text.map_err(|error| Failure::Usage(error.to_string()))?;
+    let constraint = match &schema {
+        None => None,
+        Some(schema) => {
+            let constrainer = words.constrainer().map_err(|error| failed(&error))?;
+            Some(constrainer.constraint(schema).map_err(|error| failed(&error))?)
+        }
+    };
     let isa = isa()?;
-    with_workers(arguments.threads.unwrap_or_else(threads_available), |workers| {
+    with_workers(threads, |workers| {
         let options = Options {
             context: arguments.context,
             format: arguments.kv.format(),
@@ -118,34 +134,56 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let mut engine =
             language::engine(&model, Arc::clone(&workers), isa, options).map_err(|error| failed(&error))?;
         let ticket = engine.admit(&request).map_err(|error| failed(&error))?;
-        let mut answer = Answer::new(arguments, &words, stops);
+        if let Some(constraint) = constraint {
+            engine.constrain(ticket, constraint);
+        }
+        let mut answer = Answer::new(arguments, &words, text);
         answer.listen(&mut engine, ticket)?;
         answer.finish(&request)
     })
 }
 
+/// The model in a bundle, or in a GGUF file as it is.
+#[cfg(feature = "convert")]
+fn open(path: &std::path::Path, threads: usize) -> Result<Arc<Model>, Failure> {
+    if repack::is_gguf(path) {
+        return repack::open(path, threads);
+    }
+    language::open_model(path).map_err(|error| Failure::from_error(&error))
+}
+
+/// The model in a bundle; this build reads no other files.
+#[cfg(not(feature = "convert"))]
+fn open(path: &std::path::Path, _threads: usize) -> Result<Arc<Model>, Failure> {
+    language::open_model(path).map_err(|error| Failure::from_error(&error))
+}
+
+/// The text of a schema's file.
+fn read_schema(path: &std::path::Path) -> Result<String, Failure> {
+    let refused = |reason: String| Failure::Usage(format!("--schema {}: {reason}", path.display()));
+    let bytes = std::fs::metadata(path).map_err(|error| refused(format!("{error}; check the path")))?.len();
+    if bytes > SCHEMA_BYTES_MAX as u64 {
+        return Err(refused(format!("it has {bytes} bytes, but {SCHEMA_BYTES_MAX} are the most; shorten it")));
+    }
+    std::fs::read_to_string(path).map_err(|error| refused(format!("{error}; give a JSON file")))
+}
+
 /// The prompt's tokens, and what they are asked with.
-fn request(arguments: &Arguments, bundle: &LanguageBundle, words: &Words) -> Result<Request, Failure> {
-    let failed = |error: &dyn std::error::Error| Failure::from_error(error);
-    let special = &bundle.language().tokens;
+fn request(arguments: &Arguments, words: &Words) -> Result<Request, Failure> {
     let prompt = if arguments.chat {
-        let Some(template) = &words.template else {
-            return Err(Failure::Failed(format!(
-                "{} has no chat template, so it is not made to answer; leave out --chat and let it go on from the prompt",
-                arguments.model.display()
-            )));
-        };
         let says = |role, content: &str| Message { role, content: content.to_owned(), reasoning: None };
         let system = arguments.system.as_deref().map(|text| says(Role::System, text));
         let messages: Vec<Message> = system.into_iter().chain([says(Role::User, &arguments.prompt)]).collect();
-        let conversation =
-            Conversation { messages: &messages, add_generation_prompt: true, date: None, thinking: None };
-        let rendered = template.render(words.tokenizer.marking(), &conversation).map_err(|error| failed(&error))?;
-        words.tokenizer.encode(&rendered.text).map_err(|error| failed(&error))?
+        words.conversation(&messages)
     } else {
-        let text = words.tokenizer.encode_foreign(&arguments.prompt).map_err(|error| failed(&error))?;
-        special.begin.filter(|_| special.add_begin).into_iter().chain(text).collect()
+        words.beginning(&arguments.prompt)
     };
+    let prompt = prompt.map_err(|error| match error {
+        LanguageError::NoTemplate => {
+            Failure::Failed(format!("{}: {error}: leave out --chat", arguments.model.display()))
+        }
+        error => Failure::from_error(&error),
+    })?;
     let options = SamplingOptions {
         temperature: arguments.temperature,
         top_k: arguments.top_k,
@@ -157,15 +195,14 @@ fn request(arguments: &Arguments, bundle: &LanguageBundle, words: &Words) -> Res
     };
     let sampling = Sampling::new(options).map_err(|error| Failure::Usage(error.to_string()))?;
     let answer_max = arguments.max_tokens as usize;
-    Ok(Request { prompt, answer_max, sampling, stops: special.stops.clone(), priority: 0 })
+    Ok(Request { prompt, answer_max, sampling, stops: words.special.stops.clone(), priority: 0 })
 }
 
 /// An answer as it comes.
 struct Answer<'a> {
     arguments: &'a Arguments,
     words: &'a Words,
-    decoder: TextDecoder,
-    stops: StopScanner,
+    pieces: AnswerText,
     clock: SystemClock,
     text: String,
     work: Work,
@@ -176,15 +213,13 @@ struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn new(arguments: &'a Arguments, words: &'a Words, stops: StopScanner) -> Self {
+    fn new(arguments: &'a Arguments, words: &'a Words, pieces: AnswerText) -> Self {
         let clock = SystemClock::new();
         let begun = clock.monotonic();
-        let decoder = TextDecoder::new(&words.tokenizer, false);
         Self {
             arguments,
             words,
-            decoder,
-            stops,
+            pieces,
             clock,
             text: String::new(),
             work: Work::default(),
@@ -200,11 +235,17 @@ impl<'a> Answer<'a> {
         let mut told = Vec::new();
         let mut ended = false;
         while !ended && engine.step(Pace::ALONE, &mut told).map_err(|error| Failure::from_error(&error))? {
+            self.work = engine.work(ticket).unwrap_or(self.work);
             for told in told.drain(..) {
+                // What stands behind a stop string is not part of the answer.
+                if ended {
+                    break;
+                }
                 match told {
-                    Told::Token { token, .. } => ended |= self.take(token)?,
-                    Told::Ended { reason, .. } => {
+                    Told::Token { token, .. } => ended = self.take(token)?,
+                    Told::Ended { reason, work, .. } => {
                         ended = true;
+                        self.work = work;
                         self.end = match reason {
                             End::Stop => "stop",
                             End::Length => "length",
@@ -213,7 +254,6 @@ impl<'a> Answer<'a> {
                     }
                 }
             }
-            self.work = engine.work(ticket).unwrap_or(self.work);
         }
         Ok(())
     }
@@ -222,13 +262,9 @@ impl<'a> Answer<'a> {
     fn take(&mut self, token: u32) -> Result<bool, Failure> {
         self.last = self.clock.monotonic();
         self.first.get_or_insert(self.last);
-        self.work.answered += 1;
-        let mut piece = String::new();
-        self.decoder.push(&self.words.tokenizer, token, &mut piece);
         let mut released = String::new();
-        let outcome = self.stops.push(&piece, &mut released);
+        let stopped = self.pieces.push(&self.words.tokenizer, token, &mut released);
         self.show(&released)?;
-        let stopped = matches!(outcome, Outcome::Stopped(_));
         if stopped {
             self.end = "stop string";
         }
@@ -248,12 +284,7 @@ impl<'a> Answer<'a> {
     /// The text's end, and what it cost.
     fn finish(mut self, request: &Request) -> Result<(), Failure> {
         let mut rest = String::new();
-        if self.end != "stop string" {
-            let mut piece = String::new();
-            self.decoder.finish(&self.words.tokenizer, &mut piece);
-            self.stops.push(&piece, &mut rest);
-            self.stops.finish(&mut rest);
-        }
+        self.pieces.finish(&self.words.tokenizer, &mut rest);
         self.show(&rest)?;
         let first = self.first.unwrap_or(self.last);
         let rate = |tokens: usize, time: Duration| tokens as f64 / time.as_secs_f64().max(1e-9);
@@ -269,6 +300,7 @@ impl<'a> Answer<'a> {
                 "answer_tokens": answered,
                 "passes": self.work.passes,
                 "guessed_tokens": self.work.guessed,
+                "forced_tokens": self.work.forced,
                 "first_token_ms": first_ms,
                 "prompt_tokens_per_second": prefill,
                 "answer_tokens_per_second": decode,

@@ -19,7 +19,7 @@ use crate::accuracy::{clawdbot, data};
 use crate::npz;
 
 /// SmolLM2-135M as a bundle.
-fn converted(data: &Path, folder: &Path, precision: &str) -> String {
+pub(crate) fn converted(data: &Path, folder: &Path, precision: &str) -> String {
     converted_with(data, folder, precision, &[])
 }
 
@@ -93,6 +93,34 @@ fn a_language_model_knows_the_capital_of_france() {
     assert_eq!(stopped, " Pa\n");
     let chat = clawdbot(&[&what[..], &["--chat", "--prompt", "<|im_end|> Say hello."]].concat());
     assert!(!chat.trim().is_empty());
+}
+
+/// A GGUF file as it is answers as its bundle does, and an answer by a schema is JSON.
+#[test]
+fn a_gguf_file_answers_as_its_bundle_does() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let source = data.join("llm/SmolLM2-135M-Instruct.Q4_1.gguf");
+    let schema = folder.path().join("schema.json");
+    let text = r#"{"type": "object", "additionalProperties": false, "required": ["city", "sure"],
+        "properties": {"city": {"type": "string", "maxLength": 20}, "sure": {"type": "boolean"}}}"#;
+    std::fs::write(&schema, text).unwrap();
+    let told = |model: &str| -> Value {
+        let what = ["generate", "--json", "--chat", "--temperature", "0", "--max-tokens", "60", "--model", model];
+        let asked = ["--prompt", "What is the capital of France?", "--schema", schema.to_str().unwrap()];
+        serde_json::from_str(&clawdbot(&[&what[..], &asked].concat())).unwrap()
+    };
+    let (direct, bundle) = (told(source.to_str().unwrap()), told(&converted(&data, folder.path(), "int4")));
+    assert_eq!(direct["text"], bundle["text"]);
+    let answer: Value = serde_json::from_str(direct["text"].as_str().unwrap()).unwrap();
+    assert!(answer["city"].is_string() && answer["sure"].is_boolean(), "{direct}");
+    assert!(direct["passes"].as_u64().unwrap() < direct["answer_tokens"].as_u64().unwrap(), "{direct}");
+    assert!(
+        !Path::new("/dev/shm")
+            .read_dir()
+            .unwrap()
+            .any(|entry| { entry.unwrap().file_name().to_string_lossy().starts_with("clawdbot-repacked") })
+    );
 }
 
 fn refused(arguments: &[&str], code: i32, expected: &str) {
