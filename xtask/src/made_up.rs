@@ -4,6 +4,7 @@
 pub(crate) mod gguf;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -91,7 +92,12 @@ impl Shape {
             layers: vec![Layer { rope: LayerRope::Global, window: None }; self.layers],
         };
         let tokens = SpecialTokens { begin: None, add_begin: false, stops: vec![0] };
-        Language { name: format!("made-up {}", self.name), architecture, tokens, chat_template: None }
+        Language {
+            name: format!("made-up {}", self.name),
+            architecture,
+            tokens,
+            chat_template: Some(words::CHAT_TEMPLATE.to_owned()),
+        }
     }
 }
 
@@ -137,7 +143,8 @@ pub(crate) fn bundle(path: &Path, shape: &Shape, precision: Precision) -> Result
     };
     let of = |name: &str| if name.starts_with("layers.") { precision } else { Precision::Int8 };
     let told = |error: clawdbot_nn::bundle::BundleError| error.to_string();
-    let mut writer = LanguageWriter::create(path, &shape.language(), None, &origin, &of).map_err(told)?;
+    let mut writer =
+        LanguageWriter::create(path, &shape.language(), Some(&words::tokenizer()), &origin, &of).map_err(told)?;
     let mut dice = Dice(shape.layers as u64);
     for tensor in writer.planned().to_vec() {
         let elements: usize = tensor.shape.iter().product();

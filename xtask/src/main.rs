@@ -9,6 +9,7 @@ mod counts;
 mod cross;
 mod kernels;
 mod made_up;
+mod memory;
 mod peers;
 mod process;
 mod record;
@@ -39,6 +40,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
     Subcommand { name: "made-up-llm", summary: "a language model of invented weights, full size", run: made_up::run },
+    Subcommand { name: "memory-llm", summary: "two 7B in 8 GB; two 3B and a camera in 4", run: memory::run },
     Subcommand { name: "peers", summary: "our networks beside other engines'", run: peers::run_peers },
     Subcommand { name: "regions", summary: "looks at parts of pictures against whole ones", run: regions::run_regions },
     Subcommand { name: "scaling", summary: "one to four cores of a Pi 4, by a model", run: scaling::run },

@@ -22,7 +22,7 @@ const CORES: [(&str, Build); 2] = [("cortex-a72", Build::Armv8), ("cortex-a76", 
 /// Plays any core for programs that nobody counts.
 const QEMU: [&str; 5] = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a72"];
 /// Positions between which tokens are counted, whole passes, and those with `--quick`.
-const POSITIONS: [usize; 2] = [32, 64];
+const POSITIONS: [usize; 2] = [32, 96];
 const POSITIONS_QUICK: [usize; 2] = [4, 8];
 /// Tokens of a pass over the prompt, on both sides.
 const PASS: usize = 32;
