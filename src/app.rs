@@ -155,16 +155,20 @@ pub(crate) fn run(
         };
         thread::scope(|scope| parts.live(scope))
     });
-    // The last events are on their way; the client empties its queues, says `offline` and parts within 5 s.
     drop(telling);
     drop(mqtt_stop);
+    part(runtime, client);
+    outcome
+}
+
+/// The last events are on their way; the client empties its queues, says `offline` and parts within 5 s.
+fn part(runtime: tokio::runtime::Runtime, client: tokio::task::JoinHandle<u64>) {
     match runtime.block_on(client) {
         Ok(0) => {}
         Ok(unsent) => tracing::warn!("{unsent} messages were not delivered: the broker did not take them in time"),
         Err(error) => tracing::error!("the MQTT client ended badly: {error}"),
     }
     runtime.shutdown_background();
-    outcome
 }
 
 /// `run --watch`: prints each message as a line when it has come back from the broker.
