@@ -6,16 +6,21 @@ use serde_json::Value;
 
 use crate::schema::assert_valid;
 
-/// Every kind of message that is published: its schema's name, and an example of its topic.
-const MESSAGES: [(&str, &str); 8] = [
+/// Every kind of message: its schema's name, and an example of its topic.
+const MESSAGES: [(&str, &str); 13] = [
+    ("ask", "clawdbot/v1/porch/cmd/ask"),
     ("camera_event", "clawdbot/v1/porch/camera/front/event"),
     ("camera_state", "clawdbot/v1/porch/camera/front/state"),
     ("camera_status", "clawdbot/v1/porch/camera/front/status"),
     ("health", "clawdbot/v1/porch/health"),
     ("info", "clawdbot/v1/porch/info"),
+    ("llm_result", "clawdbot/v1/porch/llm/visitor/result"),
+    ("llm_status", "clawdbot/v1/porch/llm/smollm2/status"),
+    ("reply", "clawdbot/v1/porch/reply/kitchen/42"),
     ("sensor_state", "clawdbot/v1/porch/sensor/cpu/state"),
     ("stats", "clawdbot/v1/porch/stats"),
     ("status", "clawdbot/v1/porch/status"),
+    ("stream", "clawdbot/v1/porch/stream/kitchen/42"),
 ];
 
 fn docs() -> PathBuf {
@@ -52,7 +57,16 @@ fn every_example_is_what_its_schema_says() {
 fn the_reference_page_names_every_topic_and_schema() {
     let page = std::fs::read_to_string(docs().join("reference/mqtt.md")).unwrap();
     for (name, topic) in MESSAGES {
-        let pattern = topic.replace("clawdbot/v1/porch/", "").replace("front", "<camera>").replace("cpu", "<sensor>");
+        let examples = [
+            ("clawdbot/v1/porch/", ""),
+            ("front", "<camera>"),
+            ("cpu", "<sensor>"),
+            ("kitchen", "<client>"),
+            ("42", "<id>"),
+            ("smollm2", "<model>"),
+            ("visitor", "<task>"),
+        ];
+        let pattern = examples.iter().fold(topic.to_owned(), |topic, (from, to)| topic.replace(from, to));
         assert!(page.contains(&format!("`{pattern}`")), "the page does not name the topic `{pattern}`");
         assert!(page.contains(&format!("../schemas/{name}.schema.json")), "the page does not link the schema {name}");
     }
