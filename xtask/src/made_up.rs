@@ -147,7 +147,8 @@ pub(crate) fn bundle(path: &Path, shape: &Shape, precision: Precision) -> Result
         LanguageWriter::create(path, &shape.language(), Some(&words::tokenizer()), &origin, &of).map_err(told)?;
     let mut dice = Dice(shape.layers as u64);
     // The writer has written the first one, the tokenizer, itself.
-    for tensor in writer.planned()[1..].to_vec() {
+    let planned: Vec<_> = writer.planned().iter().skip(1).cloned().collect();
+    for tensor in planned {
         let elements: usize = tensor.shape.iter().product();
         if tensor.data_type == DataType::F32 {
             writer.append_floats(&tensor.name, &vec![1.0; elements]).map_err(told)?;
