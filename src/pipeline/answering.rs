@@ -337,6 +337,10 @@ impl<'a> Answering<'a> {
                 let reason = format!("the language model failed: {error}");
                 tracing::error!("{reason}");
                 self.give_up(|_| true, AnswerEnd::Failed, &reason);
+                // Whatever is wrong would fail the next pass too; the next question begins with a fresh engine.
+                self.warming.stop();
+                self.loaded = None;
+                self.tell_status("unloaded", None);
             }
         }
     }

@@ -110,6 +110,12 @@ impl Warming {
         }
     }
 
+    /// The model failed: nothing is computed ahead until it is loaded again.
+    pub(super) fn stop(&mut self) {
+        (self.at_work, self.news) = (None, false);
+        self.left.clear();
+    }
+
     /// An answer has ended.
     pub(super) fn ended(&mut self, ticket: Ticket) {
         if self.at_work == Some(ticket) {
