@@ -1,4 +1,4 @@
-//! A result that several threads make, each a piece of it.
+//! Results that several threads make, each a piece of them.
 
 #[cfg(test)]
 mod tests;
@@ -7,25 +7,60 @@ use std::sync::{Mutex, PoisonError};
 
 use clawdbot_nn::workers::{THREADS_MAX, Workers};
 
-/// Cuts `result` into runs of tiles, `unit` elements each, one run a thread, and calls `job` with each run's first tile and its
-/// elements. Allocates nothing.
-pub(crate) fn in_parts<T: Send>(
-    workers: &Workers,
-    result: &mut [T],
-    unit: usize,
-    job: &(dyn Fn(usize, &mut [T]) + Sync),
-) {
-    let tiles = result.len() / unit;
+/// What can be cut between tiles, so that threads write each half.
+pub(crate) trait Cut: Send + Sized {
+    /// How many tiles it has.
+    fn tiles(&self) -> usize;
+
+    /// The first `tiles` tiles, and the others.
+    fn cut(self, tiles: usize) -> (Self, Self);
+}
+
+/// A slice in tiles of so many elements.
+#[derive(Debug)]
+pub(crate) struct Tiles<'a, T> {
+    /// All of them.
+    pub(crate) data: &'a mut [T],
+    /// Elements of a tile.
+    pub(crate) unit: usize,
+}
+
+impl<T: Send> Cut for Tiles<'_, T> {
+    fn tiles(&self) -> usize {
+        self.data.len() / self.unit
+    }
+
+    fn cut(self, tiles: usize) -> (Self, Self) {
+        let Self { data, unit } = self;
+        let (first, rest) = data.split_at_mut(tiles * unit);
+        (Self { data: first, unit }, Self { data: rest, unit })
+    }
+}
+
+/// Cuts `whole` into runs of tiles, one run a thread, and calls `job` with each run's first tile and the run. Allocates nothing.
+pub(crate) fn in_parts<W: Cut>(workers: &Workers, whole: W, job: &(dyn Fn(usize, &mut W) + Sync)) {
+    let tiles = whole.tiles();
     let threads = workers.threads().min(tiles);
+    let mut rest = Some(whole);
     if threads <= 1 {
-        return job(0, result);
+        return rest.iter_mut().for_each(|whole| job(0, whole));
     }
     let each = tiles.div_ceil(threads);
-    let mut pieces = result.chunks_mut(each * unit);
+    let mut pieces = std::iter::from_fn(|| {
+        let whole = rest.take()?;
+        let (piece, left) = if whole.tiles() > each {
+            let (piece, left) = whole.cut(each);
+            (piece, Some(left))
+        } else {
+            (whole, None)
+        };
+        rest = left;
+        Some(piece)
+    });
     // A lock that is taken once, by the one thread that gets the part: how a shared closure hands out what may be written.
-    let parts: [Mutex<&mut [T]>; THREADS_MAX] = std::array::from_fn(|_| Mutex::new(pieces.next().unwrap_or_default()));
+    let parts: [Mutex<Option<W>>; THREADS_MAX] = std::array::from_fn(|_| Mutex::new(pieces.next()));
     workers.run(tiles.div_ceil(each), &|part| {
         let mut piece = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
-        job(part * each, &mut piece);
+        piece.iter_mut().for_each(|piece| job(part * each, piece));
     });
 }

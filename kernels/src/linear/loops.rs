@@ -33,6 +33,12 @@ macro_rules! by_tiles {
 #[cfg(target_arch = "aarch64")]
 pub(crate) use by_tiles;
 
+/// How far before their use weights are asked for, in bytes. Rows of a few hundred values are too short for the processor to see
+/// that they are read in order, and it does not look beyond a page. Of 0.5 to 32 KiB, 8 are the most that leaves half of a first
+/// cache to two streams; half and double are as good (`docs/reference/language-speed.md`).
+#[cfg(target_arch = "x86_64")]
+pub(crate) const AHEAD: usize = 8 << 10;
+
 /// Brings `run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
 /// `group(results, block, step)`: the results of eight rows by R tokens with a group's share added.
 #[cfg(target_arch = "x86_64")]
@@ -71,8 +77,15 @@ macro_rules! by_groups {
             let mut blocks = panels.blocks::<P>(panel);
             let mut steps = $crate::linear::Steps::<R>::new(&panels.activations, token);
             let mut results = [[std::arch::x86_64::_mm256_setzero_ps(); R]; P];
+            // Later tokens find the weights in the cache.
+            let first = token == 0;
             while let (Some(blocks), Some(step)) = (blocks.next(), steps.next()) {
                 for (results, [block]) in results.iter_mut().zip(blocks) {
+                    if first {
+                        for line in (0..BLOCK).step_by(64) {
+                            $crate::x86::prefetch(block, $crate::linear::loops::AHEAD + line);
+                        }
+                    }
                     *results = group(*results, block, &step);
                 }
             }

@@ -1,6 +1,6 @@
 //! The body of `neon` and `avx2`.
 
-/// `run`, for registers with `$features`.
+/// `run`, for registers with `$features`. Tokens lie side by side, so several are read line by line of the cache.
 macro_rules! bodies {
     ($features:literal) => {
         #[target_feature(enable = $features)]
@@ -8,40 +8,62 @@ macro_rules! bodies {
             let Task { tokens, source, weight, epsilon, output } = task;
             let (output, _) = output.as_chunks_mut::<8>();
             let (weights, _) = weight.as_chunks::<8>();
-            for first in (0..output.len()).step_by(weights.len() * tokens) {
-                for start in first..first + tokens {
-                    match source {
-                        Some(source) => {
-                            let chunks = &source.as_chunks::<8>().0[start..];
-                            let inverse = eight::splat(inverse(chunks, tokens, weights.len(), epsilon));
-                            let targets = output[start..].iter_mut().step_by(tokens);
-                            for ((target, chunk), weight) in targets.zip(chunks.iter().step_by(tokens)).zip(weights) {
-                                let value = eight::mul(eight::load(chunk), inverse);
-                                eight::store(target, eight::mul(value, eight::load(weight)));
-                            }
-                        }
-                        None => {
-                            let inverse = eight::splat(inverse(&output[start..], tokens, weights.len(), epsilon));
-                            for (target, weight) in output[start..].iter_mut().step_by(tokens).zip(weights) {
-                                let value = eight::mul(eight::load(target), inverse);
-                                eight::store(target, eight::mul(value, eight::load(weight)));
-                            }
-                        }
-                    }
+            let source = source.map(|source| source.as_chunks::<8>().0);
+            for (group, output) in output.chunks_exact_mut(weights.len() * tokens).enumerate() {
+                let source = source.map(|source| &source[group * output.len()..][..output.len()]);
+                let mut token = 0;
+                while token < tokens {
+                    let place = [token, tokens];
+                    token += match tokens - token {
+                        1..4 => some::<1>(source, weights, epsilon, place, output),
+                        4..8 => some::<4>(source, weights, epsilon, place, output),
+                        _ => some::<8>(source, weights, epsilon, place, output),
+                    };
                 }
             }
         }
 
-        /// What the values of the first `count` chunks, `tokens` apart, are multiplied by.
+        /// Normalises a group of R tokens from `first` on; answers R.
         #[inline]
         #[target_feature(enable = $features)]
-        fn inverse(chunks: &[[f32; 8]], tokens: usize, count: usize, epsilon: f32) -> f32 {
-            let mut sums = eight::splat(0.0);
-            for chunk in chunks.iter().step_by(tokens).take(count) {
-                let values = eight::load(chunk);
-                sums = eight::fma(values, values, sums);
+        fn some<const R: usize>(
+            source: Option<&[[f32; 8]]>,
+            weights: &[[f32; 8]],
+            epsilon: f32,
+            [first, tokens]: [usize; 2],
+            output: &mut [[f32; 8]],
+        ) -> usize {
+            let inverses = inverses::<R>(source.unwrap_or(&*output), [first, tokens], epsilon);
+            for (tile, (output, weight)) in output.chunks_exact_mut(tokens).zip(weights).enumerate() {
+                let weight = eight::load(weight);
+                for (token, inverse) in (first..first + R).zip(inverses) {
+                    let value = match source {
+                        Some(source) => eight::load(&source[tile * tokens + token]),
+                        None => eight::load(&output[token]),
+                    };
+                    eight::store(&mut output[token], eight::mul(eight::mul(value, inverse), weight));
+                }
             }
-            1.0 / (eight::sum(sums) / (8 * count) as f32 + epsilon).sqrt()
+            R
+        }
+
+        /// What the values of R tokens from `first` on are multiplied by, in each lane.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn inverses<const R: usize>(
+            chunks: &[[f32; 8]],
+            [first, tokens]: [usize; 2],
+            epsilon: f32,
+        ) -> [eight::Eight; R] {
+            let mut sums = [eight::splat(0.0); R];
+            for tile in chunks.chunks_exact(tokens) {
+                for (sum, chunk) in sums.iter_mut().zip(&tile[first..]) {
+                    let values = eight::load(chunk);
+                    *sum = eight::fma(values, values, *sum);
+                }
+            }
+            let width = (8 * (chunks.len() / tokens)) as f32;
+            sums.map(|sum| eight::splat(1.0 / (eight::sum(sum) / width + epsilon).sqrt()))
         }
     };
 }

@@ -14,12 +14,12 @@ use clawdbot_nn::metadata::language::{Architecture, AttentionTemperature, LayerR
 use clawdbot_nn::workers::Workers;
 
 use super::block::Norms;
-use super::linear::Shop;
+use super::linear::{Crew, Shop};
 use super::{Angles, Forward, ForwardError, Span, positions};
 use crate::kv_cache::{KvCache, Sequence};
 use crate::model::LayerWeights;
 use crate::pace::Pace;
-use crate::parts::in_parts;
+use crate::parts::{Tiles, in_parts};
 use crate::watch::{Reader, tell};
 
 impl Forward {
@@ -33,7 +33,8 @@ impl Forward {
     ) -> Result<(), ForwardError> {
         let Self { model, workers, isa, buffers, watch, .. } = self;
         let (architecture, weights) = (model.architecture(), &model.layers[layer]);
-        let shop = Shop { model, workers, isa: *isa, pace };
+        let crew = Crew { workers, isa: *isa };
+        let shop = Shop { model, crew, pace };
         let norms = Norms { isa: *isa, tokens, epsilon: architecture.norm_epsilon };
         let width = architecture.width * tokens;
         let (residual, normed) = (&mut buffers.residual[..width], &mut buffers.normed[..width]);
@@ -64,7 +65,7 @@ impl Forward {
         tell(watch, Reader::Output(layer), tokens, attended);
         shop.multiply(&weights.output, tokens, (attended, branch), &mut buffers.quantised)?;
         norms.after(weights.floats.attention_after_norm.as_deref(), branch);
-        add_f32(*isa, Addend::Tensor { data: branch, factor: architecture.residual_multiplier }, residual);
+        crew.add(branch, architecture.residual_multiplier, residual);
         Ok(())
     }
 }
@@ -122,6 +123,9 @@ fn heat(temperature: AttentionTemperature, spans: &[Span<'_>], queries: &mut [f3
     }
 }
 
+/// So many tokens fill a tile of the attention kernels with the queries of a single head.
+const SHAREABLE: usize = 4;
+
 /// Attention of one layer.
 struct Stage<'a> {
     architecture: &'a Architecture,
@@ -156,44 +160,40 @@ impl Stage<'_> {
         let (arena, heads) = (cache.memory(), heads / kv_heads);
         let window = self.architecture.layers[self.layer].window;
         let seen = (position + tokens).min(window.unwrap_or(usize::MAX).saturating_add(tokens));
-        // A head of the cache is the least piece: with its keys and its values, for all queries that share it.
-        let item = self.pace.pieces(2 * heads * head * seen).min(kv_heads);
-        for (done, attended) in attended.chunks_mut(item * heads * head).enumerate() {
-            self.look_with_heads(done * item, attended, heads * head, &|kv_head, output| {
-                let task = attention::Task {
-                    format: shape.format,
-                    head_dim,
-                    heads,
-                    tokens,
-                    position,
-                    scale: self.architecture.attention_scale,
-                    window,
-                    softcap: self.architecture.attention_softcap,
-                    queries: &queries[kv_head * heads * head..(kv_head + 1) * heads * head],
-                    table: shape.table(sequence.table(), self.layer, kv_head),
-                    arena,
-                    output,
-                };
-                attention(self.isa, task);
+        // The least piece is a head's queries where these fill the kernels' tiles, else those of all heads that share a key.
+        let unit = if tokens < SHAREABLE { heads } else { 1 };
+        let item = unit * self.pace.pieces(2 * unit * head * seen).min(kv_heads * heads / unit);
+        for (done, attended) in attended.chunks_mut(item * head).enumerate() {
+            in_parts(self.workers, Tiles { data: attended, unit: unit * head }, &|first, piece| {
+                let mut next = done * item + first * unit;
+                let mut rest = &mut *piece.data;
+                while !rest.is_empty() {
+                    let kv_head = next / heads;
+                    let here = ((kv_head + 1) * heads - next).min(rest.len() / head);
+                    let output = rest.split_off_mut(..here * head).unwrap_or_default();
+                    let task = attention::Task {
+                        format: shape.format,
+                        head_dim,
+                        heads: here,
+                        tokens,
+                        position,
+                        scale: self.architecture.attention_scale,
+                        window,
+                        softcap: self.architecture.attention_softcap,
+                        queries: &queries[next * head..(next + here) * head],
+                        table: shape.table(sequence.table(), self.layer, kv_head),
+                        arena,
+                        output,
+                    };
+                    attention(self.isa, task);
+                    next += here;
+                }
             });
             if !(self.pace.between)() {
                 return Err(ForwardError::Cancelled);
             }
         }
         Ok(())
-    }
-
-    /// Calls `look` for each head of the cache from `first` on, with its `unit` of `attended`.
-    fn look_with_heads(
-        &self,
-        first: usize,
-        attended: &mut [f32],
-        unit: usize,
-        look: &(dyn Fn(usize, &mut [f32]) + Sync),
-    ) {
-        in_parts(self.workers, attended, unit, &|part, output| {
-            output.chunks_exact_mut(unit).enumerate().for_each(|(at, output)| look(first + part + at, output));
-        });
     }
 
     /// The same for several sequences; `spanned` is room for q, k and v.

@@ -1,13 +1,12 @@
 //! What surrounds attention: the tokens' rows of the embedding, the feed-forward part, the norms, the head.
 
-use clawdbot_kernels::add_f32::{Addend, add_f32};
 use clawdbot_kernels::isa::Isa;
 use clawdbot_kernels::rms_norm::{self, rms_norm};
-use clawdbot_kernels::swiglu::{self, Function, swiglu};
+use clawdbot_kernels::swiglu::Function;
 use clawdbot_kernels::{linear_f16, linear_i4, linear_i8};
 use clawdbot_nn::metadata::language::{Gate, Precision};
 
-use super::linear::Shop;
+use super::linear::{Crew, Shop};
 use super::{Forward, ForwardError, Span, positions};
 use crate::pace::Pace;
 use crate::watch::{Reader, tell};
@@ -50,7 +49,8 @@ impl Forward {
     pub(super) fn feed_forward(&mut self, [layer, tokens]: [usize; 2], pace: Pace<'_>) -> Result<(), ForwardError> {
         let Self { model, workers, isa, buffers, watch, .. } = self;
         let (architecture, weights) = (model.architecture(), &model.layers[layer]);
-        let shop = Shop { model, workers, isa: *isa, pace };
+        let crew = Crew { workers, isa: *isa };
+        let shop = Shop { model, crew, pace };
         let norms = Norms { isa: *isa, tokens, epsilon: architecture.norm_epsilon };
         let (width, inner) = (architecture.width * tokens, architecture.feed_forward * tokens);
         let (residual, normed) = (&mut buffers.residual[..width], &mut buffers.normed[..width]);
@@ -63,12 +63,12 @@ impl Forward {
             Gate::Silu => Function::Silu,
             Gate::GeluTanh => Function::GeluTanh,
         };
-        swiglu(*isa, swiglu::Task { function, tokens, input: gate_up, output: gated });
+        crew.gate(function, tokens, gate_up, gated);
         let branch = &mut buffers.branch[..width];
         tell(watch, Reader::Down(layer), tokens, gated);
         shop.multiply(&weights.down, tokens, (gated, branch), &mut buffers.quantised)?;
         norms.after(weights.floats.feed_forward_after_norm.as_deref(), branch);
-        add_f32(*isa, Addend::Tensor { data: branch, factor: architecture.residual_multiplier }, residual);
+        crew.add(branch, architecture.residual_multiplier, residual);
         Ok(())
     }
 
@@ -96,7 +96,8 @@ impl Forward {
         let norms = Norms { isa: *isa, tokens: rows, epsilon: architecture.norm_epsilon };
         norms.after(Some(&model.norm), picked);
         let logits = &mut buffers.logits[..model.head.tiles() * 8 * rows];
-        let shop = Shop { model, workers, isa: *isa, pace };
+        let crew = Crew { workers, isa: *isa };
+        let shop = Shop { model, crew, pace };
         tell(watch, Reader::Head, rows, picked);
         shop.multiply(&model.head, rows, (picked, logits), &mut buffers.quantised)?;
         if architecture.logit_multiplier != 1.0 {

@@ -1,8 +1,10 @@
 //! A matrix times the activations of all tokens, in items that threads share.
 
+use clawdbot_kernels::add_f32::{Addend, add_f32};
 use clawdbot_kernels::group_quantize::{self, group_quantize};
 use clawdbot_kernels::isa::Isa;
 use clawdbot_kernels::linear::{Activations, GROUP};
+use clawdbot_kernels::swiglu::{self, Function, swiglu};
 use clawdbot_kernels::{linear_f16, linear_i4, linear_i8};
 use clawdbot_nn::metadata::language::Precision;
 use clawdbot_nn::workers::Workers;
@@ -10,7 +12,7 @@ use clawdbot_nn::workers::Workers;
 use super::ForwardError;
 use crate::model::{Matrix, Model};
 use crate::pace::Pace;
-use crate::parts::in_parts;
+use crate::parts::{Cut, Tiles, in_parts};
 
 /// Rows of a tile.
 const TILE: usize = 8;
@@ -32,12 +34,73 @@ impl Quantised {
     }
 
     /// Quantises `input`, `[K/8][T][8]`.
-    fn fill(&mut self, isa: Isa, input: &[f32], tokens: usize) -> Activations<'_> {
+    fn fill(&mut self, crew: Crew<'_>, input: &[f32], tokens: usize) -> Activations<'_> {
         let groups = input.len() / GROUP;
         let (quants, scales) = (&mut self.quants[..input.len()], &mut self.scales[..groups]);
         let corrections = &mut self.corrections[..groups];
-        group_quantize(isa, group_quantize::Task { tokens, input, quants, scales, corrections });
+        let whole = Groups { tokens, quants: &mut *quants, scales: &mut *scales, corrections: &mut *corrections };
+        crew.share(whole, input.len(), &|first, piece| {
+            let Groups { tokens, quants, scales, corrections } = piece;
+            let input = &input[first * GROUP * *tokens..][..quants.len()];
+            group_quantize(crew.isa, group_quantize::Task { tokens: *tokens, input, quants, scales, corrections });
+        });
         Activations { tokens, quants, scales, corrections }
+    }
+}
+
+/// Where quants of `tokens` tokens go; a tile is a group along K.
+struct Groups<'a> {
+    tokens: usize,
+    quants: &'a mut [i8],
+    scales: &'a mut [f32],
+    corrections: &'a mut [i32],
+}
+
+impl Cut for Groups<'_> {
+    fn tiles(&self) -> usize {
+        self.scales.len() / self.tokens
+    }
+
+    fn cut(self, tiles: usize) -> (Self, Self) {
+        let (tokens, at) = (self.tokens, tiles * self.tokens);
+        let (quants, scales) = (self.quants.split_at_mut(at * GROUP), self.scales.split_at_mut(at));
+        let corrections = self.corrections.split_at_mut(at);
+        let first = Self { tokens, quants: quants.0, scales: scales.0, corrections: corrections.0 };
+        (first, Self { tokens, quants: quants.1, scales: scales.1, corrections: corrections.1 })
+    }
+}
+
+/// Below so many values a pass over them is done sooner than other threads have begun.
+const WORTH_SHARING: usize = 1 << 13;
+
+/// Who computes what lies between the products.
+#[derive(Clone, Copy)]
+pub(super) struct Crew<'a> {
+    pub(super) workers: &'a Workers,
+    pub(super) isa: Isa,
+}
+
+impl Crew<'_> {
+    /// Calls `job` with pieces of `whole`, through which it goes `values` values; see [`in_parts`].
+    pub(super) fn share<W: Cut>(&self, mut whole: W, values: usize, job: &(dyn Fn(usize, &mut W) + Sync)) {
+        if values < WORTH_SHARING { job(0, &mut whole) } else { in_parts(self.workers, whole, job) }
+    }
+
+    /// `stream += data * factor`.
+    pub(super) fn add(&self, data: &[f32], factor: f32, stream: &mut [f32]) {
+        self.share(Tiles { data: stream, unit: TILE }, data.len(), &|first, piece| {
+            let data = &data[first * TILE..][..piece.data.len()];
+            add_f32(self.isa, Addend::Tensor { data, factor }, piece.data);
+        });
+    }
+
+    /// `gated = f(gate) * up`; `input` holds both, in tiles by turns.
+    pub(super) fn gate(&self, function: Function, tokens: usize, input: &[f32], gated: &mut [f32]) {
+        let unit = TILE * tokens;
+        self.share(Tiles { data: gated, unit }, input.len(), &|first, piece| {
+            let input = &input[2 * first * unit..][..2 * piece.data.len()];
+            swiglu(self.isa, swiglu::Task { function, tokens, input, output: piece.data });
+        });
     }
 }
 
@@ -45,8 +108,7 @@ impl Quantised {
 #[derive(Clone, Copy)]
 pub(super) struct Shop<'a> {
     pub(super) model: &'a Model,
-    pub(super) workers: &'a Workers,
-    pub(super) isa: Isa,
+    pub(super) crew: Crew<'a>,
     pub(super) pace: Pace<'a>,
 }
 
@@ -64,17 +126,17 @@ impl Shop<'_> {
         let unit = TILE * tokens;
         let activations = match matrix.precision {
             Precision::F16 => None,
-            Precision::Int8 | Precision::Int4 => Some(quantised.fill(self.isa, input, tokens)),
+            Precision::Int8 | Precision::Int4 => Some(quantised.fill(self.crew, input, tokens)),
         };
         let item = self.pace.tiles(matrix.columns, tokens);
         let mut first = 0;
         while first < matrix.tiles() {
             let tiles = item.min(matrix.tiles() - first);
             let rows = &mut output[first * unit..(first + tiles) * unit];
-            in_parts(self.workers, rows, unit, &|at, output| {
+            in_parts(self.crew.workers, Tiles { data: rows, unit }, &|at, piece| {
                 let start = (first + at) * panel;
-                let weights = &bytes[start..start + output.len() / unit * panel];
-                self.product(matrix.precision, activations, (tokens, input), weights, output);
+                let weights = &bytes[start..start + piece.tiles() * panel];
+                self.product(matrix.precision, activations, (tokens, input), weights, piece.data);
             });
             first += tiles;
             if !(self.pace.between)() {
@@ -94,15 +156,15 @@ impl Shop<'_> {
     ) {
         match (precision, activations) {
             (Precision::Int4, Some(activations)) => {
-                linear_i4::linear_i4(self.isa, linear_i4::Task { activations, weights, output });
+                linear_i4::linear_i4(self.crew.isa, linear_i4::Task { activations, weights, output });
             }
             (Precision::Int8, Some(activations)) => {
-                linear_i8::linear_i8(self.isa, linear_i8::Task { activations, weights, output });
+                linear_i8::linear_i8(self.crew.isa, linear_i8::Task { activations, weights, output });
             }
             (Precision::F16, _) | (_, None) => {
                 // Tensors of a bundle begin on multiples of 64 bytes, so this never fails.
                 let weights = bytemuck::cast_slice(weights);
-                linear_f16::linear_f16(self.isa, linear_f16::Task { tokens, input, weights, output });
+                linear_f16::linear_f16(self.crew.isa, linear_f16::Task { tokens, input, weights, output });
             }
         }
     }

@@ -222,9 +222,10 @@ fn a_token_s_logits_are_the_same_bits_in_any_company() {
 
 #[test]
 fn items_and_threads_change_no_bit() {
-    let model = model(plain(), Precision::Int4);
-    let tokens = text(30, 3);
-    let wanted = logits(&mut forward(&model), &mut cache(&model, Format::I8), &tokens, 30);
+    // Wide enough that what lies between the products is shared too.
+    let model = model(Architecture { width: 128, ..plain() }, Precision::Int4);
+    let tokens = text(96, 3);
+    let wanted = logits(&mut forward(&model), &mut cache(&model, Format::I8), &tokens, 96);
     let workers = Arc::new(Workers::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -235,10 +236,13 @@ fn items_and_threads_change_no_bit() {
         }
         let mut forward = Forward::new(Arc::clone(&model), Arc::clone(&workers), Isa::detect(), LIMITS);
         let mut cache = cache(&model, Format::I8);
-        let mut sequence = Sequence::with_capacity(LIMITS.context);
-        let span = Span { sequence: &mut sequence, tokens: &tokens, logits: Wanted::All };
-        forward.run(&mut cache, &mut [span], Pace { item_macs: 50_000, between: &|| true }).unwrap();
-        assert!((0..30).all(|row| copied(&forward, row) == wanted[row]));
+        for item_macs in [1, 50_000, usize::MAX] {
+            let mut sequence = Sequence::with_capacity(LIMITS.context);
+            let span = Span { sequence: &mut sequence, tokens: &tokens, logits: Wanted::All };
+            forward.run(&mut cache, &mut [span], Pace { item_macs, between: &|| true }).unwrap();
+            assert!((0..96).all(|row| copied(&forward, row) == wanted[row]), "items of {item_macs}");
+            cache.release(&mut sequence);
+        }
         workers.stop();
     });
 }

@@ -12,8 +12,8 @@ fn every_tile_is_made_once_by_any_number_of_threads() {
             while workers.threads() < threads {
                 std::thread::yield_now();
             }
-            in_parts(&workers, &mut result, 3, &|first, piece| {
-                for (at, value) in piece.iter_mut().enumerate() {
+            in_parts(&workers, Tiles { data: &mut result, unit: 3 }, &|first, piece| {
+                for (at, value) in piece.data.iter_mut().enumerate() {
                     *value += first * 3 + at + 1;
                 }
             });
