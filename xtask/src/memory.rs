@@ -1,10 +1,12 @@
-//! `cargo xtask memory-llm [7b] [3b]`: several instances of a language model in a small board's memory, at full size, with
+//! `cargo xtask memory-llm [7b] [3b] [convert]`: several instances of a language model in a small board's memory, at full size, with
 //! invented weights (`made-up-llm`), inside a control group that gives no more.
 //!
 //! *7b*: two programs, each answering with the same 7B-shaped bundle, in 8 GB. *3b*: the daemon with a camera and a 3B-shaped
-//! model whose task asks every second, and a second program answering with the same bundle, in 4 GB. Prints and writes
+//! model whose task asks every second, and a second program answering with the same bundle, in 4 GB. *convert*: a 7B-shaped model
+//! is converted in 4 GB, killed with SIGKILL in the middle, and gone on with. Prints and writes
 //! `benches/record/<machine>/<date>-<commit>-memory-llm.json`. Needs root, a release build and some minutes.
 
+mod conversion;
 mod room;
 
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -20,7 +22,7 @@ use crate::process::{self, repository_root, target_directory};
 use crate::{Outcome, record};
 use room::Room;
 
-const USAGE: &str = "usage: cargo xtask memory-llm [7b] [3b]";
+const USAGE: &str = "usage: cargo xtask memory-llm [7b] [3b] [convert]";
 /// Tokens that each answer has.
 const TOKENS: &str = "24";
 /// How often a process is looked at.
@@ -41,7 +43,7 @@ struct Process {
 
 /// Runs what was asked for.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if let Some(unknown) = arguments.iter().find(|argument| !["7b", "3b"].contains(&argument.as_str())) {
+    if let Some(unknown) = arguments.iter().find(|argument| !["7b", "3b", "convert"].contains(&argument.as_str())) {
         return Err(format!("does not understand {unknown:?}\n{USAGE}"));
     }
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
@@ -53,6 +55,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     if wanted("3b") {
         scenes.push(beside_a_camera(&program)?);
+    }
+    if wanted("convert") {
+        scenes.push(conversion::convert(&program)?);
     }
     record::write(
         "memory-llm",
@@ -119,11 +124,16 @@ fn beside_a_camera(program: &Path) -> Result<Value, String> {
     Ok(scene)
 }
 
-/// The bundle of a shape, made once.
-fn made(shape: &str) -> Result<PathBuf, String> {
+/// Where what is made once is kept.
+fn made_folder() -> Result<PathBuf, String> {
     let folder = target_directory().join("memory-llm");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let path = folder.join(format!("{shape}-int4.claw.safetensors"));
+    Ok(folder)
+}
+
+/// The bundle of a shape, made once.
+fn made(shape: &str) -> Result<PathBuf, String> {
+    let path = made_folder()?.join(format!("{shape}-int4.claw.safetensors"));
     if !path.exists() {
         println!("making {}: some minutes, some gigabytes", path.display());
         let shape = Shape::find(shape).ok_or("no such shape")?;
@@ -131,14 +141,18 @@ fn made(shape: &str) -> Result<PathBuf, String> {
         bundle(&part, &shape, Precision::Int4)?;
         std::fs::rename(&part, &path).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    // Pages that are in memory already belong to another group: the measured one must read the file itself.
+    forget(&path);
+    Ok(path)
+}
+
+/// Drops a file from the page cache: its pages belong to another group already, and the measured one must read it itself.
+fn forget(path: &Path) {
     let forgotten = process::command("dd", &["iflag=nocache", "count=0", "status=none"])
         .arg(format!("if={}", path.display()))
         .status();
     if !forgotten.is_ok_and(|status| status.success()) {
         println!("  {} could not be dropped from the page cache; what the group used is too little", path.display());
     }
-    Ok(path)
 }
 
 fn generate(room: &Room, program: &Path, model: &Path) -> Result<Child, String> {

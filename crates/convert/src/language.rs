@@ -31,6 +31,7 @@ pub use error::LanguageError;
 use huggingface::compact as huggingface_compact;
 pub use report::{LanguageReport, MatrixReport};
 use roles::Weights;
+use sha2::{Digest, Sha256};
 
 /// How a model's matrices are to be packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,9 @@ pub struct LanguageRequest<'a> {
     pub calibration: Option<&'a str>,
     /// Whether the report says what each matrix would lose in INT4 and in INT8.
     pub probe: bool,
+    /// Whether to go on with what an interrupted run of the same request left beside the output. The report then lacks the matrices
+    /// that it packed.
+    pub resume: bool,
     /// What the model is run with, and who packs.
     pub compute: Compute,
 }
@@ -126,6 +130,12 @@ pub fn recognises(path: &Path) -> bool {
     }
     let mut magic = [0; 4];
     File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == MAGIC
+}
+
+/// What the packed weights depend on, beside the source and the converter's version, which the bundle names anyway.
+fn fingerprint(target: LanguageTarget, calibration: Option<&str>) -> String {
+    let hexadecimal = |text| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{} {}", target.name(), calibration.map(hexadecimal).unwrap_or_default()).trim_end().to_owned()
 }
 
 impl LanguageDraft {
@@ -183,6 +193,7 @@ impl LanguageDraft {
         let sha256 = self.weights.sha256(&mut |done, total| progress(LanguageProgress::Hashed(done, total)))?;
         let origin = Origin { source_sha256: sha256, ..self.origin.clone() };
         let mut plan = write::Plan { probe: request.probe, ..write::Plan::plain(target) };
+        (plan.request, plan.resume) = (fingerprint(target, request.calibration), request.resume);
         let mut decisions = self.decisions.clone();
         if request.calibration.is_some() && target == LanguageTarget::F16 {
             decisions.push(String::from("the text was not used: F16 has nothing to choose"));
@@ -194,6 +205,10 @@ impl LanguageDraft {
             plan.calibration = Some(calibration);
         }
         let written = write::write(self, &origin, output, &plan, compute, progress)?;
+        if written.found > 0 {
+            let all = self.language.architecture.parameters();
+            decisions.push(format!("{} of {all} weights had been packed by a run that was interrupted", written.found));
+        }
         Ok(LanguageReport {
             source: origin.source_file,
             source_sha256: origin.source_sha256,

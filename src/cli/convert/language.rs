@@ -27,7 +27,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let report = with_workers(usize::from(arguments.threads), |workers| {
         let compute = Compute { isa: Isa::detect(), workers };
         let probe = arguments.report.is_some();
-        let request = LanguageRequest { target, calibration: text.as_deref(), probe, compute };
+        // A report is of all matrices, so all are packed.
+        let resume = !probe && !arguments.json;
+        let request = LanguageRequest { target, calibration: text.as_deref(), probe, resume, compute };
         draft.convert(&arguments.output, &request, &mut |progress| bar.show(progress))
     });
     bar.finish();

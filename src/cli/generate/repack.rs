@@ -52,7 +52,7 @@ pub(super) fn open(path: &Path, threads: usize) -> Result<Arc<Model>, Failure> {
     };
     let repacked = with_workers(threads, |workers| {
         let compute = Compute { isa: Isa::detect(), workers };
-        let request = LanguageRequest { target, calibration: None, probe: false, compute };
+        let request = LanguageRequest { target, calibration: None, probe: false, resume: false, compute };
         draft.convert(&bundle, &request, &mut progress)
     });
     repacked.map_err(|error| failed(&error))?;

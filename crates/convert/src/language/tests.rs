@@ -36,7 +36,7 @@ fn open(path: &Path) -> Result<LanguageDraft, LanguageError> {
 /// A conversion into `target` by this thread alone.
 fn request(target: LanguageTarget) -> LanguageRequest<'static> {
     let compute = Compute { isa: Isa::detect(), workers: Arc::new(Workers::new()) };
-    LanguageRequest { target, calibration: None, probe: false, compute }
+    LanguageRequest { target, calibration: None, probe: false, resume: false, compute }
 }
 
 /// The model at `path` as a bundle, all of whose weights were verified.

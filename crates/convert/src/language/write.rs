@@ -30,12 +30,23 @@ pub(super) struct Plan {
     pub(super) scales: Scales,
     /// Whether to find out what each precision would cost.
     pub(super) probe: bool,
+    /// See [`Packing::request`].
+    pub(super) request: String,
+    /// See [`Packing::resume`].
+    pub(super) resume: bool,
 }
 
 impl Plan {
     /// Nothing is known of what matrices read.
     pub(super) fn plain(target: LanguageTarget) -> Self {
-        Self { target, calibration: None, scales: Scales::new(), probe: false }
+        Self {
+            target,
+            calibration: None,
+            scales: Scales::new(),
+            probe: false,
+            request: target.name().to_owned(),
+            resume: false,
+        }
     }
 }
 
@@ -43,6 +54,8 @@ impl Plan {
 pub(super) struct Written {
     pub(super) file_bytes: u64,
     pub(super) matrices: Vec<MatrixReport>,
+    /// Weights that an interrupted run had packed.
+    pub(super) found: u64,
 }
 
 /// Writes the bundle.
@@ -58,11 +71,17 @@ pub(super) fn write(
     let precision = |name: &str| plan.target.precision(name, architecture.layers.len());
     let head = plan.scales.get(&Reader::Head).filter(|_| architecture.tied_embedding);
     let optional: &[&str] = if head.is_some() { &[EMBEDDING_SCALE] } else { &[] };
-    let with = Packing { precision: &precision, optional };
+    let (request, resume) = (Some(plan.request.as_str()), plan.resume);
+    let with = Packing { precision: &precision, optional, request, resume };
     let mut writer = LanguageWriter::create_with(output, &draft.language, draft.tokenizer(), origin, with)?;
     let total = architecture.parameters();
-    let (mut done, mut matrices) = (0_u64, Vec::new());
+    let (mut done, mut found, mut matrices) = (0_u64, 0, Vec::new());
     for wanted in architecture.tensors() {
+        if writer.has(&wanted.name) {
+            done += wanted.form.parameters();
+            found = done;
+            continue;
+        }
         match wanted.form {
             TensorForm::Floats { length } => {
                 let mut floats = draft.floats(Place::of(&wanted.name), length)?;
@@ -86,11 +105,11 @@ pub(super) fn write(
             }
         }
     }
-    if let Some(scale) = head {
+    if let Some(scale) = head.filter(|_| !writer.has(EMBEDDING_SCALE)) {
         let inverse: Vec<f32> = scale.iter().map(|scale| scale.recip()).collect();
         writer.append_floats(EMBEDDING_SCALE, &inverse)?;
     }
-    Ok(Written { file_bytes: writer.finish()?, matrices })
+    Ok(Written { file_bytes: writer.finish()?, matrices, found })
 }
 
 /// Divides a norm's weights by what the columns behind it were multiplied with.

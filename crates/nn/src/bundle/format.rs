@@ -41,6 +41,8 @@ pub(super) const KEY_VISION: &str = "clawdbot.vision";
 pub(super) const KEY_ORIGIN: &str = "clawdbot.origin";
 /// JSON: what a language model is; in bundles of kind `llm` only.
 pub(super) const KEY_LANGUAGE: &str = "clawdbot.language";
+/// What was asked of the converter: the precision and, if there was a calibration text, its SHA-256.
+pub(super) const KEY_REQUEST: &str = "clawdbot.request";
 /// The tensor that holds a language model's `tokenizer.json`.
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 

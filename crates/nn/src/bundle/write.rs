@@ -1,6 +1,6 @@
 //! From a program and its tensors to a bundle.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -137,41 +137,61 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replacement.commit()
 }
 
-/// A new file beside another, which it takes the place of in the end; goes away when it is dropped before.
+/// A new file beside another, which it takes the place of in the end; goes away when it is dropped before, unless it is to be kept.
 #[derive(Debug)]
 pub(super) struct Replacement {
     pub(super) file: File,
+    /// Whether it stays when it is dropped: someone may go on with it.
+    pub(super) keep: bool,
     beside: PathBuf,
     path: PathBuf,
-    committed: bool,
 }
 
 impl Replacement {
     /// An empty file beside `path`.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let name =
-            path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.part", std::process::id()));
-        let beside = path.with_file_name(hidden);
+        let beside = hidden(path, &format!("{}.part", std::process::id()))?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
-        Ok(Self { file, beside, path: path.to_owned(), committed: false })
+        Ok(Self { file, keep: false, beside, path: path.to_owned() })
+    }
+
+    /// The file that an earlier process left beside `path`, or an empty one. No two processes have it.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let beside = hidden(path, "part")?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&beside)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file, keep: false, beside, path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => {
+                let what =
+                    format!("another process is writing {}; wait for it, or name another file", beside.display());
+                Err(io::Error::new(io::ErrorKind::ResourceBusy, what))
+            }
+        }
     }
 
     /// Flushes it to the disk and renames it, so that whoever has the old file mapped keeps it whole.
     pub(super) fn commit(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.beside, &self.path)?;
-        self.committed = true;
+        self.keep = true;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
 }
 
+/// The path of a hidden file beside `path`, whose name ends in `end`.
+fn hidden(path: &Path, end: &str) -> io::Result<PathBuf> {
+    let none = || io::Error::new(io::ErrorKind::InvalidInput, "the path names no file");
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().ok_or_else(none)?);
+    name.push(format!(".{end}"));
+    Ok(path.with_file_name(name))
+}
+
 impl Drop for Replacement {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.keep {
             // Whatever went wrong is told already; a leftover that cannot be removed either changes nothing about it.
             drop(fs::remove_file(&self.beside));
         }

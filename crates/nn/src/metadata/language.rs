@@ -260,10 +260,6 @@ impl Architecture {
     /// Numbers of all matrices; what people mean by "a 3B".
     #[must_use]
     pub fn parameters(&self) -> u64 {
-        let size = |wanted: TensorWanted| match wanted.form {
-            TensorForm::Matrix { rows, columns } => rows as u64 * columns as u64,
-            TensorForm::Floats { length } => length as u64,
-        };
-        self.tensors().into_iter().map(size).sum()
+        self.tensors().into_iter().map(|wanted| wanted.form.parameters()).sum()
     }
 }

@@ -26,7 +26,8 @@ fn bundle(name: &str, folder: &std::path::Path) -> Option<PathBuf> {
     let provenance = Provenance { file_name: name.to_owned(), ..Provenance::default() };
     let draft = LanguageDraft::open(&source, &provenance).unwrap();
     let compute = Compute { isa: Isa::detect(), workers: Arc::new(Workers::new()) };
-    let request = LanguageRequest { target: LanguageTarget::Int4, calibration: None, probe: false, compute };
+    let request =
+        LanguageRequest { target: LanguageTarget::Int4, calibration: None, probe: false, resume: false, compute };
     draft.convert(&output, &request, &mut |_| ()).unwrap();
     Some(output)
 }

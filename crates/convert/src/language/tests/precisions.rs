@@ -120,10 +120,9 @@ fn balanced(folder: &Path, target: LanguageTarget) -> Vec<f32> {
     assert!(scales.values().flatten().any(|scale| *scale > 1.5), "columns are scaled");
     // Written in F16, so that only the scaling is seen.
     let plan = crate::language::write::Plan {
-        target: LanguageTarget::F16,
         calibration: Some(calibration),
         scales,
-        probe: false,
+        ..crate::language::write::Plan::plain(LanguageTarget::F16)
     };
     let temporary = tempfile::tempdir().unwrap();
     let output = temporary.path().join("balanced.claw.safetensors");

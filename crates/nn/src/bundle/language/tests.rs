@@ -132,7 +132,7 @@ fn a_tied_embedding_may_have_scales_and_another_may_not() {
     let path = folder.path().join("small.claw.safetensors");
     let mut language = small();
     let write = |language: &Language| {
-        let with = Packing { precision: &precision, optional: &[EMBEDDING_SCALE] };
+        let with = Packing { precision: &precision, optional: &[EMBEDDING_SCALE], request: None, resume: false };
         let mut writer = LanguageWriter::create_with(&path, language, None, &fixture::origin(), with).unwrap();
         for tensor in writer.planned().to_vec() {
             let bytes = tensor.shape.iter().product::<usize>() * tensor.data_type.bytes();
@@ -181,4 +181,65 @@ fn the_writer_takes_what_was_planned_and_nothing_else() {
     let lost = folder.path().join("no/such/folder");
     let error = LanguageWriter::create(&lost, &small(), None, &fixture::origin(), &precision).unwrap_err();
     assert!(matches!(error.fault(), Fault::Write(_)), "{error}");
+}
+
+/// A writer of `request`, which saves every tensor at once.
+fn resumable(path: &std::path::Path, request: &str) -> LanguageWriter {
+    let with = Packing { precision: &precision, optional: &[], request: Some(request), resume: true };
+    let mut writer = LanguageWriter::create_with(path, &small(), Some(TOKENIZER), &fixture::origin(), with).unwrap();
+    writer.checkpoint_at_every_tensor();
+    writer
+}
+
+/// Appends the tensors that `writer` lacks, but for the last `left`. How many.
+fn fill(writer: &mut LanguageWriter, left: usize) -> usize {
+    let planned = writer.planned().to_vec();
+    let missing: Vec<_> = planned[..planned.len() - left].iter().filter(|tensor| !writer.has(&tensor.name)).collect();
+    for tensor in &missing {
+        let bytes = tensor.shape.iter().product::<usize>() * tensor.data_type.bytes();
+        writer.append(&tensor.name, &content(tensor.data_type, bytes)).unwrap();
+    }
+    missing.len()
+}
+
+#[test]
+fn an_interrupted_bundle_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, whole) = (folder.path().join("small.claw.safetensors"), folder.path().join("whole"));
+    let part = folder.path().join(".small.claw.safetensors.part");
+    let mut uninterrupted = resumable(&whole, "a");
+    let all = fill(&mut uninterrupted, 0);
+    uninterrupted.finish().unwrap();
+
+    let mut first = resumable(&path, "a");
+    assert_eq!(fill(&mut first, 5), all - 5);
+    let half = first.planned()[all - 3].name.clone();
+    first.append(&first.planned()[all - 4].name.clone(), &[1, 2]).unwrap();
+    assert!(!first.has(&half));
+    let again = Packing { precision: &precision, optional: &[], request: Some("a"), resume: true };
+    let told = LanguageWriter::create_with(&path, &small(), Some(TOKENIZER), &fixture::origin(), again).unwrap_err();
+    assert!(told.to_string().contains("another process is writing"), "{told}");
+    drop(first);
+
+    // A damaged tensor and all behind it are written again.
+    let bytes = std::fs::read(&part).unwrap();
+    let mut damaged = bytes.clone();
+    // Behind it lie at most 63 bytes that pad, and the two of the tensor that is not whole.
+    let at = damaged.len() - 66;
+    damaged[at] ^= 1;
+    std::fs::write(&part, damaged).unwrap();
+    let mut second = resumable(&path, "a");
+    assert_eq!(fill(&mut second, 0), 6);
+    second.finish().unwrap();
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap());
+    assert!(!part.exists());
+
+    // Nothing of another request is used, nor of a file that is none.
+    for (bytes, request) in [(bytes.as_slice(), "b"), (b"something else", "a"), (&bytes[..40], "a")] {
+        std::fs::write(&part, bytes).unwrap();
+        let mut other = resumable(&path, request);
+        assert_eq!(fill(&mut other, 0), all);
+        other.finish().unwrap();
+        LanguageBundle::open(&path).unwrap().verify().unwrap();
+    }
 }

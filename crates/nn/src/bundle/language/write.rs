@@ -1,6 +1,8 @@
 //! From a description and packed tensors to a bundle, tensor after tensor.
 
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -8,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::arena::ALIGNMENT;
 use crate::bundle::error::{BundleError, Fault};
 use crate::bundle::format::{
-    FILE_BYTES_MAX, FORMAT_VERSION, KEY_HEADER_CRC, KEY_KIND, KEY_LANGUAGE, KEY_ORIGIN, KEY_TENSOR_CRC, KEY_VERSION,
-    Kind, METADATA, PADDING, PADDING_TYPE, TOKENIZER, type_name,
+    FILE_BYTES_MAX, FORMAT_VERSION, KEY_HEADER_CRC, KEY_KIND, KEY_LANGUAGE, KEY_ORIGIN, KEY_REQUEST, KEY_TENSOR_CRC,
+    KEY_VERSION, Kind, LENGTH_BYTES, METADATA, PADDING, PADDING_TYPE, TOKENIZER, type_name,
 };
 use crate::bundle::write::{Replacement, sealed, text};
 use crate::metadata::Origin;
@@ -18,6 +20,10 @@ use crate::tensor::DataType;
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 1 << 20;
+/// At most so much and a tensor are computed again after an interruption; a card writes it in some seconds.
+const CHECKPOINT: u64 = 64 << 20;
+/// The checksum of a tensor that is not written.
+const NO_SUM: &str = "00000000";
 
 /// A tensor that a bundle will hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +38,12 @@ pub struct PlannedTensor {
     bytes: u64,
 }
 
-/// Writes a bundle beside its path and renames it there in the end; what is dropped before leaves nothing behind.
+/// Writes a bundle beside its path and renames it there in the end.
 ///
-/// The tensors come in the order of [`LanguageWriter::planned`], each in as many pieces as one likes.
+/// The tensors come in the order of [`LanguageWriter::planned`], each in as many pieces as one likes. What is dropped before leaves
+/// nothing behind; but with [`Packing::resume`] the checksums of what is safely on the disk are put into the file from time to
+/// time, it stays, and the next writer with the same description and request finds its tensors written. Those that were, by their
+/// checksums, need not come again: [`LanguageWriter::has`].
 #[derive(Debug)]
 pub struct LanguageWriter {
     name: String,
@@ -46,6 +55,10 @@ pub struct LanguageWriter {
     written: u64,
     hasher: crc32fast::Hasher,
     sums: Map<String, Value>,
+    /// Bytes between two checkpoints; `None`: there are none.
+    checkpoint_every: Option<u64>,
+    /// Bytes since the last one.
+    unsafe_bytes: u64,
 }
 
 /// What a bundle will hold, and how.
@@ -55,6 +68,10 @@ pub struct Packing<'a> {
     pub precision: &'a dyn Fn(&str) -> Precision,
     /// Those of [`optional_tensors`](crate::metadata::language::Architecture::optional_tensors) that it has.
     pub optional: &'a [&'a str],
+    /// What the tensors depend on beside the description and the origin; the bundle holds it.
+    pub request: Option<&'a str>,
+    /// Whether to go on with what an interrupted writer of the same left, and to leave something behind.
+    pub resume: bool,
 }
 
 impl std::fmt::Debug for Packing<'_> {
@@ -90,7 +107,13 @@ impl LanguageWriter {
         origin: &Origin,
         precision: &dyn Fn(&str) -> Precision,
     ) -> Result<Self, BundleError> {
-        Self::create_with(path, language, tokenizer, origin, Packing { precision, optional: &[] })
+        Self::create_with(
+            path,
+            language,
+            tokenizer,
+            origin,
+            Packing { precision, optional: &[], request: None, resume: false },
+        )
     }
 
     /// The same for a bundle that may have optional tensors, which come last.
@@ -118,21 +141,54 @@ impl LanguageWriter {
         let planned = plan(tensors, tokenizer.map_or(0, str::len), packing.precision).map_err(named)?;
         let mut metadata = Map::new();
         metadata.insert(KEY_VERSION.to_owned(), FORMAT_VERSION.to_string().into());
-        metadata.insert(KEY_HEADER_CRC.to_owned(), "00000000".into());
+        metadata.insert(KEY_HEADER_CRC.to_owned(), NO_SUM.into());
         metadata.insert(KEY_KIND.to_owned(), Kind::Llm.name().into());
         metadata.insert(KEY_LANGUAGE.to_owned(), text(KEY_LANGUAGE, language).map_err(named)?);
         metadata.insert(KEY_ORIGIN.to_owned(), text(KEY_ORIGIN, origin).map_err(named)?);
-        let sums = planned.iter().map(|tensor| (tensor.name.clone(), "00000000".into())).collect();
+        if let Some(request) = packing.request {
+            metadata.insert(KEY_REQUEST.to_owned(), request.into());
+        }
+        let sums = planned.iter().map(|tensor| (tensor.name.clone(), NO_SUM.into())).collect();
         let beginning = header(&planned, &metadata, &sums).map_err(named)?;
-        let replacement = Replacement::create(path).map_err(|error| named(Fault::Write(error)))?;
-        let file = BufWriter::with_capacity(BUFFER, FileOf(replacement));
+        let unwritten = |error| named(Fault::Write(error));
+        let open = if packing.resume { Replacement::open } else { Replacement::create };
+        let replacement = open(path).map_err(unwritten)?;
         let (hasher, data_start) = (crc32fast::Hasher::new(), beginning.len() as u64);
-        let mut writer = Self { name, file, planned, metadata, data_start, at: 0, written: 0, hasher, sums };
-        writer.raw(&beginning)?;
-        if let Some(text) = tokenizer {
+        let checkpoint_every = packing.resume.then_some(CHECKPOINT);
+        let file = BufWriter::with_capacity(BUFFER, FileOf(replacement));
+        let (name, at, written, unsafe_bytes) = (name.clone(), 0, 0, 0);
+        let mut writer = Self {
+            name,
+            file,
+            planned,
+            metadata,
+            data_start,
+            at,
+            written,
+            hasher,
+            sums,
+            checkpoint_every,
+            unsafe_bytes,
+        };
+        if !writer.go_on().map_err(unwritten)? {
+            writer.raw(&beginning)?;
+        }
+        if let Some(text) = tokenizer.filter(|_| !writer.has(TOKENIZER)) {
             writer.append(TOKENIZER, text.as_bytes())?;
         }
         Ok(writer)
+    }
+
+    /// For tests, whose tensors are small.
+    #[cfg(test)]
+    pub(super) fn checkpoint_at_every_tensor(&mut self) {
+        self.checkpoint_every = Some(0);
+    }
+
+    /// Whether the tensor called `name` is written, by this writer or one before it.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.planned[..self.at].iter().any(|tensor| tensor.name == name)
     }
 
     /// All tensors, in the order in which they must come; the tokenizer, if there is one, is first and already written.
@@ -170,6 +226,10 @@ impl LanguageWriter {
             self.sums.insert(name.to_owned(), format!("{sum:08x}").into());
             self.at += 1;
             self.written = 0;
+            self.unsafe_bytes += total;
+            if self.checkpoint_every.is_some_and(|every| self.unsafe_bytes >= every) {
+                self.checkpoint().map_err(|error| BundleError::new(self.name.clone(), Fault::Write(error)))?;
+            }
         }
         Ok(())
     }
@@ -203,6 +263,62 @@ impl LanguageWriter {
         Ok(length)
     }
 
+    /// Sees to it that all tensors so far are on the disk, then says so in the header.
+    fn checkpoint(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        let replacement = &mut self.file.get_mut().0;
+        replacement.file.sync_data()?;
+        let beginning = header(&self.planned, &self.metadata, &self.sums).map_err(io::Error::other)?;
+        replacement.file.write_all_at(&beginning, 0)?;
+        replacement.keep = true;
+        self.unsafe_bytes = 0;
+        Ok(())
+    }
+
+    /// Finds the tensors that an earlier writer wrote, and stands behind the last of them; without any, at the beginning of an empty
+    /// file. Whether there are some.
+    fn go_on(&mut self) -> io::Result<bool> {
+        let found = self.checkpoint_every.is_some() && self.find_checkpoint()?;
+        let file = &mut self.file.get_mut().0.file;
+        let end = if found {
+            let before = self.at.checked_sub(1).and_then(|at| self.planned.get(at));
+            self.data_start + before.map_or(0, |tensor| tensor.start + tensor.bytes)
+        } else {
+            0
+        };
+        file.set_len(end)?;
+        file.seek(SeekFrom::Start(end))?;
+        Ok(found)
+    }
+
+    /// Reads the checksums of the file's header, if it is one for the same tensors, and counts those tensors that have theirs.
+    fn find_checkpoint(&mut self) -> io::Result<bool> {
+        let file = &self.file.get_ref().0.file;
+        let mut beginning = vec![0; usize::try_from(self.data_start).map_err(io::Error::other)?];
+        if file.metadata()?.len() < self.data_start {
+            return Ok(false);
+        }
+        file.read_exact_at(&mut beginning, 0)?;
+        let Some(sums) = sums(&beginning) else { return Ok(false) };
+        if header(&self.planned, &self.metadata, &sums).map_err(io::Error::other)? != beginning {
+            return Ok(false);
+        }
+        let mut at = 0;
+        for tensor in &self.planned {
+            let wanted = sums.get(&tensor.name).and_then(Value::as_str);
+            if wanted == Some(NO_SUM)
+                || sum_of(file, self.data_start + tensor.start, tensor.bytes)?.as_deref() != wanted
+            {
+                break;
+            }
+            self.sums.insert(tensor.name.clone(), wanted.into());
+            at += 1;
+        }
+        self.at = at;
+        self.file.get_mut().0.keep = at > 0;
+        Ok(at > 0)
+    }
+
     fn raw(&mut self, bytes: &[u8]) -> Result<(), BundleError> {
         self.file.write_all(bytes).map_err(|error| BundleError::new(self.name.clone(), Fault::Write(error)))
     }
@@ -210,6 +326,28 @@ impl LanguageWriter {
     fn refuse(&self, tensor: &str, reason: String) -> BundleError {
         BundleError::new(self.name.clone(), Fault::Tensor { tensor: tensor.to_owned(), reason })
     }
+}
+
+/// The checksums of all tensors that a file's beginning names.
+fn sums(beginning: &[u8]) -> Option<Map<String, Value>> {
+    let table: Map<String, Value> = serde_json::from_slice(beginning.get(LENGTH_BYTES..)?).ok()?;
+    serde_json::from_str(table.get(METADATA)?.get(KEY_TENSOR_CRC)?.as_str()?).ok()
+}
+
+/// The checksum of so many bytes of `file`; `None` where it ends before.
+fn sum_of(file: &File, start: u64, bytes: u64) -> io::Result<Option<String>> {
+    if file.metadata()?.len() < start + bytes {
+        return Ok(None);
+    }
+    let (mut hasher, mut piece, mut at) = (crc32fast::Hasher::new(), vec![0; BUFFER], 0);
+    while at < bytes {
+        let count = (bytes - at).min(BUFFER as u64);
+        let piece = &mut piece[..usize::try_from(count).unwrap_or(BUFFER)];
+        file.read_exact_at(piece, start + at)?;
+        hasher.update(piece);
+        at += count;
+    }
+    Ok(Some(format!("{:08x}", hasher.finalize())))
 }
 
 /// Where every tensor will lie, counted from the data's first byte.

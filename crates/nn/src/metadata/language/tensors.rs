@@ -84,6 +84,17 @@ pub enum TensorForm {
     },
 }
 
+impl TensorForm {
+    /// How many numbers it holds.
+    #[must_use]
+    pub const fn parameters(self) -> u64 {
+        match self {
+            Self::Matrix { rows, columns } => rows as u64 * columns as u64,
+            Self::Floats { length } => length as u64,
+        }
+    }
+}
+
 impl Architecture {
     /// Every tensor but the tokenizer, in the order in which a bundle stores them: first all norms and biases, which are
     /// small and read at once, then the matrices in the order in which a token meets them.
