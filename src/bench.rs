@@ -1,5 +1,6 @@
 //! The measurements behind `clawdbot bench`.
 
+pub(crate) mod beside;
 pub(crate) mod ceilings;
 pub(crate) mod language;
 pub(crate) mod preprocess;

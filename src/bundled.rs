@@ -17,6 +17,13 @@ pub(crate) static CLIP: &[u8] = include_bytes!("../assets/clip.mjpeg");
 /// The clip's pace.
 pub(crate) const CLIP_FRAMES_PER_SECOND: f64 = 10.0;
 
+/// The clip's first frame, a JPEG file.
+pub(crate) fn picture() -> &'static [u8] {
+    // One file ends and the next one begins; inside a frame of the clip that does not occur.
+    let end = CLIP.windows(4).position(|bytes| bytes == [0xff, 0xd9, 0xff, 0xd8]);
+    end.and_then(|end| CLIP.get(..end + 2)).unwrap_or(CLIP)
+}
+
 /// The bundled detector: SSD MobileNetV2 300, 23 Open Images labels, INT8.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! The compute pool's threads: started, pinned and ended here, lent to whoever computes.
+//! The compute pool's threads: started, pinned and ended here, lent to whoever computes. And company for a bench: one
+//! thread that does what cameras do.
 
 use std::sync::Arc;
 use std::thread;
@@ -28,6 +29,30 @@ pub(crate) fn with_workers<R>(threads: usize, work: impl FnOnce(Arc<Workers>) ->
         let result = work(Arc::clone(&workers));
         drop(stop);
         result
+    })
+}
+
+/// Runs `work` while `company` runs on a thread called `name`. When `work` has ended, also by a panic, `end` is to end the
+/// company, which is waited for.
+///
+/// # Errors
+/// When the system gives no thread; nothing has run then.
+pub(crate) fn with_company<R>(
+    name: &str,
+    company: impl FnOnce() + Send,
+    end: impl Fn(),
+    work: impl FnOnce() -> R,
+) -> std::io::Result<R> {
+    struct AtEnd<F: Fn()>(F);
+    impl<F: Fn()> Drop for AtEnd<F> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+    thread::scope(|scope| {
+        thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, company)?;
+        let _end = AtEnd(end);
+        Ok(work())
     })
 }
 
@@ -77,5 +102,14 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), 55, "{threads} threads");
         }
+    }
+
+    #[test]
+    fn company_is_ended_when_the_work_is_done() {
+        let stop = crate::sources::stop::Stop::new();
+        let company = || while !stop.wait(std::time::Duration::from_secs(600)) {};
+        assert_eq!(with_company("company", company, || stop.request(), || 7).unwrap(), 7);
+        let panics = || with_company("company", company, || stop.request(), || panic!("as meant"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
     }
 }

@@ -10,8 +10,9 @@ use super::{CameraStage, Parts};
 use crate::health::{self, Vitals};
 use crate::mqtt::payload::{
     CameraHealth, CameraInfo, CameraStats, DetectorHealth, DetectorStats, HealthReport, HeartbeatReport, InfoReport,
-    LinkHealth, ModelInfo, SensorHealth, StatsReport,
+    LanguageStats, LinkHealth, ModelInfo, SensorHealth, StatsReport,
 };
+use crate::pipeline::meter::spread::Spread;
 use crate::sources::{board, camera, sensor};
 
 /// An analysis thread comes round every 200 ms, or after one frame through decoder and network: seconds at the most, even
@@ -169,7 +170,18 @@ impl<'a> Reporter<'a> {
             inference_ms_mean: inference.mean_ms().map(hundredths),
             inference_ms_max: inference.longest_ms().map(hundredths),
         };
-        StatsReport { interval_s: hundredths(interval_s), cameras, detector: Some(detector) }
+        let language = self.parts.brain.map(|_| waits(&self.parts.detector.way.waits.take()));
+        StatsReport { interval_s: hundredths(interval_s), cameras, detector: Some(detector), language }
+    }
+}
+
+fn waits(spread: &Spread) -> LanguageStats {
+    let milliseconds = |duration: Duration| hundredths(duration.as_secs_f64() * 1e3);
+    LanguageStats {
+        frames_held: spread.count(),
+        frame_wait_ms_p50: spread.percentile(50).map(milliseconds),
+        frame_wait_ms_p99: spread.percentile(99).map(milliseconds),
+        frame_wait_ms_max: spread.longest().map(milliseconds),
     }
 }
 

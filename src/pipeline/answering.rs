@@ -10,7 +10,7 @@
 
 mod loaded;
 pub(crate) mod questions;
-mod rhythm;
+pub(crate) mod rhythm;
 mod room;
 mod snapshots;
 pub(crate) mod tasks;
@@ -32,7 +32,6 @@ use clawdbot_kernels::isa::Isa;
 use clawdbot_kernels::pages::Format;
 use clawdbot_llm::engine::{End, Refused, Told, Work};
 use clawdbot_llm::forward::ForwardError;
-use clawdbot_llm::pace::Pace;
 use clawdbot_nn::workers::Workers;
 
 use super::language;
@@ -41,7 +40,7 @@ use super::way::Way;
 use crate::mqtt::payload::LanguageStatus;
 use loaded::Loaded;
 use questions::{Questions, unanswered};
-use rhythm::{Rhythm, Watch};
+use rhythm::Rhythm;
 use tasks::{TaskOptions, Tasks};
 use under_way::{Enough, UnderWay};
 use warming::Warming;
@@ -51,8 +50,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Questions that wait for a slot. Drop rule: a new one is answered "busy".
 const WAITING_MAX: usize = 16;
 /// Tokens of a prompt that one pass takes while cameras are live, and while nobody else computes.
-const PASS_WITH_CAMERAS: usize = 32;
-const PASS_ALONE: usize = 64;
+pub(crate) const PASS_WITH_CAMERAS: usize = 32;
+pub(crate) const PASS_ALONE: usize = 64;
 
 /// How the daemon answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,7 +150,7 @@ impl<'a> Answering<'a> {
             under_way: Vec::with_capacity(options.slots),
             told: Vec::new(),
             warming: Warming::new(options, tasks),
-            rhythm: Rhythm::new(),
+            rhythm: Rhythm::new(options.beside_cameras),
             used_at: lent.clock.monotonic(),
             asked: 0,
             status: None,
@@ -315,18 +314,12 @@ impl<'a> Answering<'a> {
             return;
         }
         let lent = self.lent;
-        let watch = Watch::new(lent.clock);
-        lent.way.begin(lent.clock);
-        let between = || {
-            watch.ended();
+        let go_on = || {
             (lent.heartbeat)();
-            lent.way.give_way(lent.clock);
-            watch.begin();
             !lent.questions.is_urgent()
         };
-        let item_macs = if self.options.beside_cameras { self.rhythm.macs() } else { usize::MAX };
-        let stepped = loaded.engine.step(Pace { item_macs, between: &between }, &mut self.told);
-        self.rhythm.learn(&watch);
+        let told = &mut self.told;
+        let stepped = self.rhythm.pass(lent.way, lent.clock, &go_on, |pace| loaded.engine.step(pace, told));
         if !self.under_way.is_empty() {
             self.used_at = lent.clock.monotonic();
         }

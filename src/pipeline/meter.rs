@@ -1,5 +1,7 @@
 //! How long things took: written by the thread that did them, read and reset by the one that reports.
 
+pub(crate) mod spread;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clawdbot_flow::clock::{Clock, Monotonic};
 
-use super::meter::Meter;
+use super::meter::spread::SpreadMeter;
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +27,9 @@ const EARNED_MAX: Duration = Duration::from_millis(50);
 pub(crate) struct Way {
     state: Mutex<State>,
     ended: Condvar,
-    /// How long frames that were due waited until the language model had ended its item.
-    pub(crate) waits: Meter,
+    /// How long frames that came due while the language model computed waited until it had ended its item; of several at
+    /// once, the first.
+    pub(crate) waits: SpreadMeter,
 }
 
 #[derive(Debug, Default)]
@@ -66,9 +67,14 @@ impl Way {
         Claim(self)
     }
 
-    /// The language model begins to work.
+    /// The language model begins to work; before that it waits like between two items. A frame that is due already has waited
+    /// for none so far.
     pub(crate) fn begin(&self, clock: &dyn Clock) {
-        self.lock().working_since = Some(clock.monotonic());
+        let mut state = self.lock();
+        let now = clock.monotonic();
+        state.working_since = Some(now);
+        state.since = state.since.map(|_| now);
+        self.stop_for_frames(state, now, clock);
     }
 
     /// The language model has ended an item: waits until no frame is due, one has been looked at, or it has time of its own.
@@ -79,17 +85,19 @@ impl Way {
         let worked = state.working_since.map_or(Duration::ZERO, |since| now.since(since));
         state.earned = state.earned.saturating_sub(worked);
         state.working_since = Some(now);
-        if state.claims == 0 {
-            return false;
-        }
         if let Some(since) = state.since.take() {
             self.waits.add(now.since(since));
         }
-        if !state.earned.is_zero() {
+        self.stop_for_frames(state, now, clock)
+    }
+
+    /// Waits as [`Way::give_way`] says.
+    fn stop_for_frames(&self, mut state: MutexGuard<'_, State>, now: Monotonic, clock: &dyn Clock) -> bool {
+        if state.claims == 0 || !state.earned.is_zero() {
             return false;
         }
         let before = state.ended;
-        state.waiting = true;
+        (state.since, state.waiting) = (None, true);
         while state.claims > 0 && state.ended == before {
             state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -98,6 +106,12 @@ impl Way {
         state.earned = (after.since(now) / WAITED_PARTS).min(EARNED_MAX);
         state.working_since = Some(after);
         true
+    }
+
+    /// Whether the language model waits for a frame.
+    #[cfg(test)]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.lock().waiting
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

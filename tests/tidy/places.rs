@@ -26,7 +26,7 @@ const UNSAFE: &[(&str, &str)] = &[
 /// Where threads are started: `app` alone, with one exception.
 const THREADS: &[(&str, &str)] = &[
     ("src/app.rs", "the stages, and the runtime that carries MQTT"),
-    ("src/app/compute.rs", "the compute pool"),
+    ("src/app/compute.rs", "the compute pool, and frames beside a bench"),
     ("src/app/language.rs", "the answering thread"),
     ("src/broker.rs", "rumqttd's threads, for as long as the process lives"),
 ];

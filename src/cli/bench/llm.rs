@@ -1,6 +1,9 @@
 //! `clawdbot bench llm`: how fast a language model is.
 
+mod beside;
+
 use std::io::BufRead;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use crate::bench::language::{self, Run};
 use crate::cli::generate::KvFormat;
 use crate::cli::looker::parse_threads;
 use crate::cli::{Failure, isa, print};
+use crate::pipeline::answering::{PASS_ALONE, PASS_WITH_CAMERAS};
 use crate::pipeline::language::{Options, forward_for_all, open_model};
 
 /// What may be said to `bench llm`.
@@ -30,9 +34,9 @@ pub(super) struct Arguments {
     /// Tokens of the answer.
     #[arg(long, value_name = "N", default_value_t = 128)]
     answer_tokens: usize,
-    /// Tokens of a pass over the prompt.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pass: u16,
+    /// Tokens of a pass over the prompt [default: 64, and 32 beside frames, as in the daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pass: Option<u16>,
     /// Runs to time, after one to warm up.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
@@ -45,13 +49,21 @@ pub(super) struct Arguments {
     /// Threads that compute [default: one a core]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<usize>,
+    /// Measure how long frames, so many a second, wait for the model, which computes as in the daemon: in items between which a
+    /// frame that is due goes first. Few runs meet few frames: give --runs so many that hundreds come.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    beside_frames: Option<f64>,
+    /// With --beside-frames: a frame takes so long and computes nothing, instead of a look of the bundled detector at a frame of
+    /// the bundled clip.
+    #[arg(long, value_name = "MS", requires = "beside_frames", value_parser = parse_frame_ms)]
+    frame_ms: Option<f64>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
     /// Instead, take turns with others: read "PROMPT ANSWER", two numbers of tokens, from each line of standard input and answer
     /// with the times of both in nanoseconds, a JSON list a line. Nothing warms up; together they fit into
     /// --prompt-tokens and --answer-tokens.
-    #[arg(long, conflicts_with_all = ["runs", "cold", "json"])]
+    #[arg(long, conflicts_with_all = ["runs", "cold", "json", "beside_frames"])]
     on_request: bool,
 }
 
@@ -64,14 +76,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let isa = isa()?;
     let threads = arguments.threads.unwrap_or_else(threads_available);
     let sizes = [arguments.prompt_tokens, arguments.answer_tokens];
+    let pass = if arguments.beside_frames.is_some() { PASS_WITH_CAMERAS } else { PASS_ALONE };
+    let options = Options {
+        context: Some(sizes.iter().sum::<usize>().max(1)),
+        slots: 1,
+        pass: arguments.pass.map_or(pass, usize::from),
+        format: arguments.kv.format(),
+        lookup: false,
+    };
+    if let Some(rate) = arguments.beside_frames {
+        return beside::run(arguments, (&model, isa, threads), options, rate);
+    }
     let runs: Vec<Run> = with_workers(threads, |workers| {
-        let options = Options {
-            context: Some(sizes.iter().sum::<usize>().max(1)),
-            slots: 1,
-            pass: arguments.pass.into(),
-            format: arguments.kv.format(),
-            lookup: false,
-        };
         let (mut forward, mut cache) =
             forward_for_all(&model, Arc::clone(&workers), isa, options).map_err(|error| Failure::from_error(&error))?;
         if arguments.on_request {
@@ -140,6 +156,24 @@ fn answer_requests(forward: &mut Forward, cache: &mut KvCache, clock: &dyn Clock
 fn sizes(line: &str) -> Option<[usize; 2]> {
     let (prompt, answer) = line.trim().split_once(' ')?;
     Some([prompt.parse().ok()?, answer.parse().ok()?])
+}
+
+/// Frames a second.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    parse_within(text, 0.01..=1000.0, "frames a second")
+}
+
+/// Milliseconds of a frame.
+fn parse_frame_ms(text: &str) -> Result<f64, String> {
+    parse_within(text, 0.0..=60_000.0, "milliseconds")
+}
+
+fn parse_within(text: &str, range: RangeInclusive<f64>, unit: &str) -> Result<f64, String> {
+    let number = text.parse().map_err(|error| format!("{error}; give {unit}"))?;
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("{} to {} {unit} can be asked for", range.start(), range.end()))
 }
 
 #[cfg(test)]

@@ -167,6 +167,9 @@ pub(crate) struct StatsReport {
     /// The detector, where one ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detector: Option<DetectorStats>,
+    /// The language model, where one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<LanguageStats>,
 }
 
 /// One camera's interval.
@@ -197,4 +200,20 @@ pub(crate) struct DetectorStats {
     /// Longest inference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inference_ms_max: Option<f64>,
+}
+
+/// What frames and the language model had to do with each other in the interval.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LanguageStats {
+    /// Frames that came due while the language model computed.
+    pub(crate) frames_held: u64,
+    /// How long half of them waited for it at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame_wait_ms_p50: Option<f64>,
+    /// How long 99 of 100 waited at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame_wait_ms_p99: Option<f64>,
+    /// The longest wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame_wait_ms_max: Option<f64>,
 }

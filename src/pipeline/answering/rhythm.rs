@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clawdbot_flow::clock::{Clock, Monotonic};
+use clawdbot_llm::pace::Pace;
+
+use crate::pipeline::way::Way;
 
 #[cfg(test)]
 mod tests;
 
 /// An item may take so long.
-pub(super) const ITEM_MAX: Duration = Duration::from_millis(2);
+pub(crate) const ITEM_MAX: Duration = Duration::from_millis(2);
 /// One that takes no longer than this leaves room for a larger one.
 const ITEM_SHORT: Duration = Duration::from_micros(1_400);
 /// Multiplications of the first items: a third of a millisecond on four Cortex-A72.
@@ -25,12 +28,13 @@ const MACS_MAX: usize = 1 << 30;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Rhythm {
+pub(crate) struct Rhythm {
     macs: usize,
+    beside_cameras: bool,
 }
 
 /// Watches the items of one pass.
-pub(super) struct Watch<'a> {
+struct Watch<'a> {
     clock: &'a dyn Clock,
     /// When the present item began, in microseconds.
     begun: AtomicU64,
@@ -40,17 +44,41 @@ pub(super) struct Watch<'a> {
 }
 
 impl Rhythm {
-    pub(super) const fn new() -> Self {
-        Self { macs: MACS_FIRST }
+    /// Nothing is known yet. Without cameras there is nobody to be let go first but who cancels, and items are whole matrices.
+    pub(crate) const fn new(beside_cameras: bool) -> Self {
+        Self { macs: MACS_FIRST, beside_cameras }
     }
 
     /// Multiplications of an item.
-    pub(super) const fn macs(&self) -> usize {
-        self.macs
+    pub(crate) const fn macs(&self) -> usize {
+        if self.beside_cameras { self.macs } else { usize::MAX }
+    }
+
+    /// Runs `pass` cut into items: between two of them frames that are due on `way` go first, and then `go_on` is asked. Learns
+    /// from it how large the items of the next one may be.
+    pub(crate) fn pass<R>(
+        &mut self,
+        way: &Way,
+        clock: &dyn Clock,
+        go_on: &(dyn Fn() -> bool + Sync),
+        pass: impl FnOnce(Pace<'_>) -> R,
+    ) -> R {
+        way.begin(clock);
+        let watch = Watch::new(clock);
+        let between = || {
+            watch.ended();
+            way.give_way(clock);
+            let goes_on = go_on();
+            watch.begin();
+            goes_on
+        };
+        let result = pass(Pace { item_macs: self.macs(), between: &between });
+        self.learn(&watch);
+        result
     }
 
     /// Learns from a pass.
-    pub(super) fn learn(&mut self, watch: &Watch<'_>) {
+    fn learn(&mut self, watch: &Watch<'_>) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         if 50 * read(&watch.long) > read(&watch.items) {
             self.macs = (self.macs / 5 * 4).max(MACS_MIN);
@@ -61,14 +89,14 @@ impl Rhythm {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(clock: &'a dyn Clock) -> Self {
+    fn new(clock: &'a dyn Clock) -> Self {
         let begun = AtomicU64::new(micros(clock.monotonic()));
         let count = || AtomicU64::new(0);
         Self { clock, begun, items: count(), long: count(), longest: count() }
     }
 
     /// An item has ended.
-    pub(super) fn ended(&self) {
+    fn ended(&self) {
         let took = micros(self.clock.monotonic()).saturating_sub(self.begun.load(Ordering::Relaxed));
         self.items.fetch_add(1, Ordering::Relaxed);
         self.long.fetch_add(u64::from(Duration::from_micros(took) > ITEM_MAX), Ordering::Relaxed);
@@ -76,7 +104,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The next one begins.
-    pub(super) fn begin(&self) {
+    fn begin(&self) {
         self.begun.store(micros(self.clock.monotonic()), Ordering::Relaxed);
     }
 }

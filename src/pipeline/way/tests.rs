@@ -11,12 +11,13 @@ fn without_a_claim_nobody_waits() {
     assert!(!way.give_way(&clock));
     drop(way.claim(&clock));
     assert!(!way.give_way(&clock));
-    assert_eq!(way.waits.take().count, 0, "a frame that met no language model waited for none");
+    assert_eq!(way.waits.take().count(), 0, "a frame that met no language model waited for none");
 }
 
 #[test]
 fn an_item_waits_for_the_frame_and_its_delay_is_measured() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
+    way.begin(&clock);
     let claim = way.claim(&clock);
     clock.advance(Duration::from_micros(1700));
     let order = Mutex::new(Vec::new());
@@ -25,7 +26,7 @@ fn an_item_waits_for_the_frame_and_its_delay_is_measured() {
             assert!(way.give_way(&clock));
             order.lock().unwrap().push("item");
         });
-        while way.waits.total() == 0 {
+        while !way.lock().waiting {
             thread::yield_now();
         }
         assert!(!model.is_finished());
@@ -33,7 +34,27 @@ fn an_item_waits_for_the_frame_and_its_delay_is_measured() {
         drop(claim);
     });
     assert_eq!(*order.lock().unwrap(), ["frame", "item"]);
-    assert_eq!(way.waits.take().longest, Duration::from_micros(1700));
+    assert_eq!(way.waits.take().longest(), Some(Duration::from_micros(1700)));
+}
+
+/// A pass that begins while a frame is looked at waits for that frame, and the frame has waited for nobody.
+#[test]
+fn a_pass_begins_after_the_frame_that_is_being_looked_at() {
+    let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
+    let claim = way.claim(&clock);
+    clock.advance(Duration::from_millis(20));
+    thread::scope(|scope| {
+        let model = scope.spawn(|| way.begin(&clock));
+        while !way.lock().waiting {
+            thread::yield_now();
+        }
+        assert!(!model.is_finished());
+        clock.advance(Duration::from_millis(8));
+        drop(claim);
+    });
+    assert_eq!(way.lock().earned, Duration::from_millis(2), "a quarter of what it waited");
+    assert!(!way.give_way(&clock));
+    assert_eq!(way.waits.take().count(), 0);
 }
 
 /// A camera that never pauses: the model has a fifth of the time, whatever the frames take.
@@ -44,9 +65,9 @@ fn cameras_without_a_pause_leave_the_model_its_share() {
         let (mut worked, mut looked) = (Duration::ZERO, Duration::ZERO);
         let item = Duration::from_millis(2);
         for _ in 0..50 {
-            let claim = way.claim(&clock);
             // The model works as long as it need not wait; then the frame is looked at, and the next one is due.
             way.begin(&clock);
+            let claim = way.claim(&clock);
             clock.advance(item);
             worked += item;
             // The item that uses up the rest is followed by a wait, which is the other thread's.

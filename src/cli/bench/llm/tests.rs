@@ -8,3 +8,11 @@ fn a_request_is_two_numbers() {
         assert_eq!(sizes(bad), None, "{bad:?}");
     }
 }
+
+#[test]
+fn a_rate_is_a_number_of_frames_that_can_come() {
+    assert_eq!((parse_rate("15"), parse_rate("0.5"), parse_frame_ms("0")), (Ok(15.0), Ok(0.5), Ok(0.0)));
+    for bad in ["0", "-1", "NaN", "inf", "2000", "often"] {
+        assert!(parse_rate(bad).is_err(), "{bad}");
+    }
+}

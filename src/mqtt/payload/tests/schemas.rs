@@ -64,6 +64,12 @@ fn stats() -> StatsReport {
             },
         )]),
         detector: Some(DetectorStats { inferences: 97, inference_ms_mean: Some(41.0), inference_ms_max: Some(55.5) }),
+        language: Some(LanguageStats {
+            frames_held: 40,
+            frame_wait_ms_p50: Some(0.9),
+            frame_wait_ms_p99: Some(1.8),
+            frame_wait_ms_max: Some(2.1),
+        }),
     }
 }
 
@@ -99,7 +105,10 @@ fn every_message_is_what_its_schema_says() {
     assert_message(&composer.health(&health(&retrying())));
     assert_message(&composer.health(&HealthReport { resident_bytes: None, detector: None, ..health(&connected()) }));
     assert_message(&composer.stats(&stats()));
-    assert_message(&composer.stats(&StatsReport { detector: None, ..stats() }));
+    assert_message(&composer.stats(&StatsReport { detector: None, language: None, ..stats() }));
+    let at_rest =
+        LanguageStats { frames_held: 0, frame_wait_ms_p50: None, frame_wait_ms_p99: None, frame_wait_ms_max: None };
+    assert_message(&composer.stats(&StatsReport { language: Some(at_rest), ..stats() }));
     for status in [ONLINE, OFFLINE] {
         assert_valid(&composer.topics().status(), status.as_bytes());
     }
