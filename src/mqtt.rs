@@ -26,4 +26,6 @@ pub(crate) use message::Message;
 pub(crate) use options::{
     Broker, ClientIdentity, Credentials, KEEP_ALIVE_DEFAULT, Options, PREFIX_DEFAULT, Password, Tls,
 };
+#[cfg(test)]
+pub(crate) use publisher::Inbox;
 pub(crate) use publisher::{Publisher, channel};

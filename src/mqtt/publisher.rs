@@ -94,4 +94,12 @@ impl Publisher {
 }
 
 #[cfg(test)]
+impl Inbox {
+    /// What waits for the client, oldest first.
+    pub(crate) fn drain(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests;

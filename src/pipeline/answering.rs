@@ -14,6 +14,8 @@ pub(crate) mod rhythm;
 mod room;
 mod snapshots;
 pub(crate) mod tasks;
+#[cfg(test)]
+mod tests;
 mod under_way;
 mod warming;
 
