@@ -12,10 +12,10 @@ use clawdbot_flow::queue::{Queue, WhenFull};
 use super::{AppError, Parts, reporting};
 use crate::config::Llm;
 use crate::mqtt::Listener;
-use crate::mqtt::payload::command;
+use crate::mqtt::payload::{LanguageModelInfo, command};
 use crate::pipeline::answering::questions::{Questions, without_text};
 use crate::pipeline::answering::{self, Lent};
-use crate::pipeline::language::{LanguageError, open_model};
+use crate::pipeline::language::{LanguageError, context, open_model, recipe};
 use crate::pipeline::telling::Telling;
 
 /// Events that wait for the tasks: a burst of several cameras. Drop rule: the oldest goes.
@@ -24,8 +24,8 @@ const EVENTS_MAX: usize = 128;
 /// What the answering thread and its neighbours share.
 pub(super) struct Brain {
     settings: Llm,
-    /// The model's name.
-    name: String,
+    /// What the model is, for those who want to know.
+    pub(super) info: LanguageModelInfo,
     pub(super) questions: Arc<Questions>,
     /// For the tasks.
     pub(super) events: Queue<Event>,
@@ -35,16 +35,23 @@ impl Brain {
     /// Looks at the model, so that a bad file keeps the daemon from starting, and makes the queues. The memory is taken when
     /// the first question comes.
     pub(super) fn open(settings: &Llm) -> Result<Self, LanguageError> {
-        let name = open_model(&settings.options.model)?.bundle().language().name.clone();
+        let model = open_model(&settings.options.model)?;
+        let bundle = model.bundle();
+        let info = LanguageModelInfo {
+            name: bundle.language().name.clone(),
+            precision: recipe(bundle),
+            bytes: bundle.file_bytes() as u64,
+            context: context(&model, settings.options.context).ok(),
+        };
         let events = Queue::new(EVENTS_MAX, WhenFull::DropOldest);
-        Ok(Self { settings: settings.clone(), name, questions: Arc::new(Questions::new()), events })
+        Ok(Self { settings: settings.clone(), info, questions: Arc::new(Questions::new()), events })
     }
 }
 
 /// Who hears the commands.
 pub(super) fn listener(brain: Option<&Brain>, telling: &Telling, clock: &Arc<dyn Clock>) -> Listener {
     let (telling, clock) = (telling.clone(), Arc::clone(clock));
-    let brain = brain.map(|brain| (Arc::clone(&brain.questions), brain.name.clone()));
+    let brain = brain.map(|brain| (Arc::clone(&brain.questions), brain.info.name.clone()));
     Box::new(move |verb, payload| {
         let name = brain.as_ref().map(|(_, name)| name.as_str());
         let tell = |answer: &_| telling.send(telling.composer().answer(name, answer));
@@ -83,7 +90,7 @@ impl Parts<'_> {
                 way: &self.detector.way,
                 workers: self.workers,
                 isa: self.isa,
-                name: &brain.name,
+                name: &brain.info.name,
                 events: &brain.events,
                 telling: self.telling,
                 state_folder: self.state_folder,

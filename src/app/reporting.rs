@@ -231,6 +231,7 @@ fn info(parts: &Parts<'_>) -> InfoReport {
             licence: (!origin.licence.is_empty()).then(|| origin.licence.clone()),
             labels: count(parts.bundle.vision().map_or(0, |vision| vision.labels.len())),
         }),
+        language_models: parts.brain.map(|brain| brain.info.clone()).into_iter().collect(),
         cameras: parts.stages.iter().map(|stage| (stage.options.id.clone(), camera_info(&stage.options))).collect(),
         sensors: parts.config.sensors.iter().map(|sensor| sensor.id.clone()).collect(),
     }

@@ -31,7 +31,7 @@ use super::topics::{Topics, slug};
 pub(crate) use language::LanguageStatus;
 pub(crate) use node::{
     CameraHealth, CameraInfo, CameraStats, DetectorHealth, DetectorStats, HealthReport, HeartbeatReport, InfoReport,
-    LanguageStats, LinkHealth, ModelInfo, SensorHealth, StatsReport,
+    LanguageModelInfo, LanguageStats, LinkHealth, ModelInfo, SensorHealth, StatsReport,
 };
 
 /// The payload of the status topic while we are there; Home Assistant's default for "available".

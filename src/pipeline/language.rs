@@ -1,5 +1,7 @@
 //! A language model that is ready to answer: a bundle, its tokenizer, its chat template and an engine over it.
 
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod text;
 
 use std::path::Path;
@@ -134,17 +136,31 @@ pub(crate) fn forward_for_all(
 /// As [`engine`].
 pub(crate) fn memory_bytes(model: &Model, options: Options) -> Result<u64, LanguageError> {
     let architecture = model.architecture();
-    let pages = options.slots * Shape::pages(context(model, options)?);
+    let pages = options.slots * Shape::pages(context(model, options.context)?);
     let cache = pages * Forward::cache_shape(model, options.format).page_bytes();
     let rows = 4 * architecture.width + 3 * architecture.qkv_rows() + 4 * architecture.feed_forward;
     let logits = options.pass.min(options.slots * (GUESSES + 1)) + 5 * options.slots + 1;
     Ok((cache + 4 * (rows * options.pass + logits * architecture.vocabulary)) as u64)
 }
 
-/// Positions of a sequence under `options`.
-fn context(model: &Model, options: Options) -> Result<usize, LanguageError> {
+/// The recipe that the model in `bundle` was packed by: that of all its layers' matrices, else `mixed`. The embedding and the head
+/// have their own precision under most recipes.
+pub(crate) fn recipe(bundle: &LanguageBundle) -> &'static str {
+    let of_layers = bundle.names().filter(|name| name.starts_with("layers."));
+    let mut precisions = of_layers.filter_map(|name| bundle.matrix(name)).map(|matrix| matrix.precision);
+    match precisions.next() {
+        Some(first) if precisions.all(|precision| precision == first) => first.name(),
+        _ => "mixed",
+    }
+}
+
+/// Positions of a sequence, where so many are `wanted`.
+///
+/// # Errors
+/// When the model was made for fewer.
+pub(crate) fn context(model: &Model, wanted: Option<usize>) -> Result<usize, LanguageError> {
     let max = model.architecture().context;
-    let context = options.context.unwrap_or(max.min(CONTEXT));
+    let context = wanted.unwrap_or(max.min(CONTEXT));
     if context > max { Err(LanguageError::Context { wanted: context, max }) } else { Ok(context) }
 }
 
@@ -155,7 +171,7 @@ fn forward(
     options: Options,
     logits: usize,
 ) -> Result<(Forward, KvCache), LanguageError> {
-    let context = context(model, options)?;
+    let context = context(model, options.context)?;
     let limits = Limits { tokens: options.pass, logits, context };
     let forward = Forward::new(Arc::clone(model), workers, isa, limits);
     let pages = u32::try_from(options.slots * Shape::pages(context)).unwrap_or(u32::MAX);

@@ -125,6 +125,10 @@ fn questions_are_answered_while_a_camera_looks() {
     let status = asker.heard.iter().rev().find(|(topic, _)| topic.ends_with("/status") && topic.starts_with("llm/"));
     assert_eq!(status.expect("a status").1["data"]["state"], "ready");
 
+    let info = &asker.heard.iter().find(|(topic, _)| topic == "info").expect("an info").1["data"];
+    let model = &info["language_models"][0];
+    assert_eq!((&model["precision"], &model["context"]), (&json!("int4"), &json!(1024)), "{info}");
+    assert_eq!(model["bytes"], std::fs::metadata(&bundle).unwrap().len(), "{info}");
     // Whoever waits at a stop is told.
     asker.ask(&json!({"client": "me", "id": "last", "prompt": "Tell a story.", "max_tokens": 900}));
     asker.wait("a first piece", |_, value| value["type"] == "llm_status" || value["type"] == "stats");

@@ -24,6 +24,8 @@ pub(crate) struct InfoReport {
     /// The network that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<ModelInfo>,
+    /// The language models that can be asked.
+    pub(crate) language_models: Vec<LanguageModelInfo>,
     /// Cameras by id.
     pub(crate) cameras: BTreeMap<String, CameraInfo>,
     /// Sensor ids.
@@ -40,6 +42,20 @@ pub(crate) struct ModelInfo {
     pub(crate) licence: Option<String>,
     /// How many labels it knows.
     pub(crate) labels: u32,
+}
+
+/// A language model as configured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LanguageModelInfo {
+    /// Its name, which its topics spell as a slug.
+    pub(crate) name: String,
+    /// How its layers' weights are packed: `f16`, `int8`, `int4` or `mixed`.
+    pub(crate) precision: &'static str,
+    /// Bytes of its file.
+    pub(crate) bytes: u64,
+    /// Positions that prompt and answer may have together; absent when more are configured than the model has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<usize>,
 }
 
 /// A camera as configured.

@@ -1,7 +1,5 @@
 //! The answering thread's parts over a small model of invented weights, step by step and without a thread.
 
-mod made_up;
-
 use clawdbot_flow::clock::ManualClock;
 use clawdbot_flow::question::{Choice, Matter, Speaker, Turn};
 use clawdbot_llm::engine::Request;
@@ -12,6 +10,7 @@ use super::*;
 use crate::mqtt::payload::Composer;
 use crate::mqtt::topics::Topics;
 use crate::mqtt::{self, Inbox, Message};
+use crate::pipeline::language::tests::made_up;
 
 /// All that [`Lent`] borrows.
 struct Daemon {

@@ -20,6 +20,12 @@ fn info() -> InfoReport {
             licence: Some("Apache-2.0".to_owned()),
             labels: 601,
         }),
+        language_models: vec![LanguageModelInfo {
+            name: "SmolLM2 135M".to_owned(),
+            precision: "int4",
+            bytes: 92_000_000,
+            context: Some(2048),
+        }],
         cameras: BTreeMap::from([(
             "front".to_owned(),
             CameraInfo { name: "Front door".to_owned(), source: "v4l2".to_owned() },
@@ -100,7 +106,11 @@ fn every_message_is_what_its_schema_says() {
     assert_message(&composer.camera_state("front", &BTreeMap::from([("person".to_owned(), 2)])));
     assert_message(&composer.camera_state("front", &BTreeMap::new()));
     assert_message(&composer.info(&info()));
-    assert_message(&composer.info(&InfoReport { board: None, model: None, ..info() }));
+    assert_message(&composer.info(&InfoReport { board: None, model: None, language_models: Vec::new(), ..info() }));
+    for (precision, context) in [("f16", None), ("int8", Some(1)), ("mixed", Some(4096))] {
+        let model = LanguageModelInfo { name: "a".to_owned(), precision, bytes: 1, context };
+        assert_message(&composer.info(&InfoReport { language_models: vec![model.clone(), model], ..info() }));
+    }
     assert_message(&composer.health(&health(&connected())));
     assert_message(&composer.health(&health(&retrying())));
     assert_message(&composer.health(&HealthReport { resident_bytes: None, detector: None, ..health(&connected()) }));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clawdbot_kernels::linear_i8::pack;
+use clawdbot_kernels::{linear_f16, linear_i4, linear_i8};
 use clawdbot_nn::bundle::language::LanguageWriter;
 use clawdbot_nn::metadata::Origin;
 use clawdbot_nn::metadata::language::{
@@ -18,8 +18,13 @@ const VOCABULARY: usize = 264;
 const CHAT: &str = "{% for message in messages %}{{ message.role }}: {{ message.content }}<|end|>{% endfor %}\
                     {% if add_generation_prompt %}assistant: {% endif %}";
 
-/// Writes it into `folder`.
-pub(super) fn model(folder: &Path) -> PathBuf {
+/// Writes it into `folder`, all of it in INT8.
+pub(crate) fn model(folder: &Path) -> PathBuf {
+    model_of(folder, &|_| Precision::Int8)
+}
+
+/// Writes it into `folder`, each matrix packed as `precision` says of its name.
+pub(crate) fn model_of(folder: &Path, precision: &dyn Fn(&str) -> Precision) -> PathBuf {
     let path = folder.join("made-up.claw.safetensors");
     let language = Language {
         name: "made-up".to_owned(),
@@ -35,7 +40,7 @@ pub(super) fn model(folder: &Path) -> PathBuf {
         converter: "0".to_owned(),
     };
     let tokenizer = tokenizer();
-    let mut writer = LanguageWriter::create(&path, &language, Some(&tokenizer), &origin, &|_| Precision::Int8).unwrap();
+    let mut writer = LanguageWriter::create(&path, &language, Some(&tokenizer), &origin, precision).unwrap();
     let mut state = 7_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -46,7 +51,13 @@ pub(super) fn model(folder: &Path) -> PathBuf {
             TensorForm::Floats { length } => (0..length).flat_map(|_| 1.0_f32.to_le_bytes()).collect(),
             TensorForm::Matrix { rows, columns } => {
                 let values: Vec<f32> = (0..rows * columns).map(|_| next()).collect();
-                pack::pack(&values, columns, &pack::scales(&values))
+                match precision(&tensor.name) {
+                    Precision::F16 => {
+                        linear_f16::pack::pack(&values, columns).into_iter().flat_map(u16::to_le_bytes).collect()
+                    }
+                    Precision::Int8 => linear_i8::pack::pack(&values, columns, &linear_i8::pack::scales(&values)),
+                    Precision::Int4 => linear_i4::pack::pack(&values, columns, &linear_i4::pack::scales(&values)),
+                }
             }
         };
         writer.append(&tensor.name, &bytes).unwrap();
