@@ -291,6 +291,7 @@ impl<'a> Answer<'a> {
         let answered = self.work.answered;
         let prefill = rate(request.prompt.len(), first.since(self.begun));
         let decode = rate(answered.saturating_sub(1), self.last.since(first));
+        let tokens_per_pass = answered as f64 / self.work.passes.max(1) as f64;
         if self.arguments.json {
             let first_ms = 1e3 * first.since(self.begun).as_secs_f64();
             let answer: Value = json!({
@@ -299,6 +300,7 @@ impl<'a> Answer<'a> {
                 "prompt_tokens": request.prompt.len(),
                 "answer_tokens": answered,
                 "passes": self.work.passes,
+                "tokens_per_pass": tokens_per_pass,
                 "guessed_tokens": self.work.guessed,
                 "forced_tokens": self.work.forced,
                 "first_token_ms": first_ms,
@@ -309,9 +311,12 @@ impl<'a> Answer<'a> {
         }
         print("")?;
         report(&format!(
-            "{} tokens read at {prefill:.1}/s, {answered} written at {decode:.1}/s in {} passes; ended by {}",
+            "{} tokens read at {prefill:.1}/s, {answered} written at {decode:.1}/s in {} passes ({tokens_per_pass:.2} tokens a \
+             pass; {} guessed right, {} without a choice); ended by {}",
             request.prompt.len(),
             self.work.passes,
+            self.work.guessed,
+            self.work.forced,
             self.end
         ));
         Ok(())

@@ -90,6 +90,26 @@ fn an_answer_is_the_same_with_and_without_guesses_and_threads() {
     assert_eq!(told("Once upon a time", &warm)["text"], told("Once upon a time", &warm)["text"]);
     let other = told("Once upon a time", &["--temperature", "1.2", "--seed", "8"]);
     assert_ne!(told("Once upon a time", &warm)["text"], other["text"]);
+    summarised(&bundle);
+}
+
+/// The example of docs/reference/generate.md: events are copied into JSON at two tokens a pass and more, which the schema alone does
+/// not reach, and guesses change nothing but that.
+fn summarised(bundle: &str) {
+    let example = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/examples").join(name);
+    let prompt = std::fs::read_to_string(example("events.txt")).unwrap();
+    let schema = example("events.schema.json");
+    let what = ["generate", "--json", "--chat", "--temperature", "0", "--model", bundle, "--prompt", prompt.trim_end()];
+    let told = |further: &[&str]| -> Value {
+        let by_schema = ["--schema", schema.to_str().unwrap()];
+        serde_json::from_str(&clawdbot(&[&what[..], &by_schema, further].concat())).unwrap()
+    };
+    let (guessed, plain) = (told(&[]), told(&["--no-lookup"]));
+    assert_eq!((&guessed["text"], &guessed["answer_tokens"]), (&plain["text"], &plain["answer_tokens"]));
+    let events: Value = serde_json::from_str(guessed["text"].as_str().unwrap()).unwrap();
+    assert_eq!(events.as_array().unwrap().len(), 6, "{guessed}");
+    let per_pass = |told: &Value| told["tokens_per_pass"].as_f64().unwrap();
+    assert!(per_pass(&guessed) >= 2.0 && per_pass(&guessed) >= 2.0 * per_pass(&plain), "{guessed} {plain}");
 }
 
 #[test]
