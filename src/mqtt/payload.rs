@@ -28,7 +28,7 @@ use self::language::{AnswerData, DeltaData};
 use self::time_sync::TimeSync;
 use super::message::{Kind, Message};
 use super::topics::{Topics, slug};
-pub(crate) use language::LanguageStatus;
+pub(crate) use language::{LanguageStatus, TaskStatus};
 pub(crate) use node::{
     CameraHealth, CameraInfo, CameraStats, DetectorHealth, DetectorStats, HealthReport, HeartbeatReport, InfoReport,
     LanguageModelInfo, LanguageStats, LinkHealth, ModelInfo, SensorHealth, StatsReport,

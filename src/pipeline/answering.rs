@@ -19,6 +19,7 @@ mod tests;
 mod under_way;
 mod warming;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,7 @@ use clawdbot_nn::workers::Workers;
 use super::language;
 use super::telling::Telling;
 use super::way::Way;
-use crate::mqtt::payload::LanguageStatus;
+use crate::mqtt::payload::{LanguageStatus, TaskStatus};
 use loaded::Loaded;
 use questions::{Questions, unanswered};
 use rhythm::Rhythm;
@@ -49,6 +50,8 @@ use warming::Warming;
 
 /// How long a look into the queue waits while nothing is asked.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How often the status goes out when nothing but its counts has changed.
+const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// Questions that wait for a slot. Drop rule: a new one is answered "busy".
 const WAITING_MAX: usize = 16;
 /// Tokens of a prompt that one pass takes while cameras are live, and while nobody else computes.
@@ -137,6 +140,9 @@ struct Answering<'a> {
     used_at: Monotonic,
     asked: u64,
     status: Option<LanguageStatus>,
+    status_at: Monotonic,
+    /// Of what was dropped, how much the status has told.
+    dropped_told: u64,
     weights_bytes: u64,
 }
 
@@ -156,6 +162,8 @@ impl<'a> Answering<'a> {
             used_at: lent.clock.monotonic(),
             asked: 0,
             status: None,
+            status_at: lent.clock.monotonic(),
+            dropped_told: 0,
             weights_bytes,
         }
     }
@@ -176,13 +184,19 @@ impl<'a> Answering<'a> {
             if taken == Err(Empty::Closed) {
                 break;
             }
-            self.look_round();
-            self.expire();
-            self.admit();
-            self.step();
-            self.rest();
+            self.round();
         }
         self.stop();
+    }
+
+    /// What comes round between two looks at the commands.
+    fn round(&mut self) {
+        self.look_round();
+        self.expire();
+        self.admit();
+        self.step();
+        self.rest();
+        self.tell_counts();
     }
 
     fn now(&self) -> Monotonic {
@@ -216,9 +230,11 @@ impl<'a> Answering<'a> {
         if known.into_iter().any(|known| known.asker == question.asker) {
             // A broker may deliver a command twice (QoS 1), and two answers on one topic would help nobody.
             tracing::debug!(asker = ?question.asker, "a question that is being answered was asked again");
+            self.count_drop(&question.asker);
             return;
         }
         if self.waiting.len() == WAITING_MAX {
+            self.count_drop(&question.asker);
             let reason = format!("{WAITING_MAX} questions wait already; ask again later");
             self.answer(&unanswered(&question, AnswerEnd::Busy, reason));
             return;
@@ -227,6 +243,13 @@ impl<'a> Answering<'a> {
             self.warming.give_way(&mut loaded.engine);
         }
         self.waiting.push(question);
+    }
+
+    /// A trigger of a task came to nothing; a client hears it otherwise.
+    fn count_drop(&mut self, asker: &Asker) {
+        if let Asker::Task(task) = asker {
+            self.tasks.was_dropped(task);
+        }
     }
 
     /// Ends the questions that `which` means, waiting or under way.
@@ -418,17 +441,39 @@ impl<'a> Answering<'a> {
 
     fn tell_status(&mut self, state: &'static str, reason: Option<String>) {
         let loaded = self.loaded.as_ref();
-        let status = LanguageStatus {
-            state,
-            reason,
-            weights_bytes: self.weights_bytes,
-            cache_bytes: loaded.map(|loaded| loaded.cache_bytes),
-            slots: self.options.slots,
-            context: loaded.map(Loaded::context),
-        };
+        let (cache_bytes, context) = (loaded.map(|loaded| loaded.cache_bytes), loaded.map(Loaded::context));
+        let tasks: BTreeMap<String, TaskStatus> =
+            self.tasks.dropped().map(|(id, dropped)| (id.to_owned(), TaskStatus { dropped })).collect();
+        let events_dropped = (!tasks.is_empty()).then(|| self.lent.events.dropped());
+        let (weights_bytes, slots) = (self.weights_bytes, self.options.slots);
+        let status =
+            LanguageStatus { state, reason, weights_bytes, cache_bytes, slots, context, events_dropped, tasks };
+        self.tell(status);
+    }
+
+    /// Tells the status again when something was dropped; seldom, since what drops one thing drops many.
+    fn tell_counts(&mut self) {
+        let dropped = self.dropped();
+        if dropped == self.dropped_told || self.now().since(self.status_at) < COUNTS_EVERY {
+            return;
+        }
+        if let Some(LanguageStatus { state, reason, .. }) = self.status.clone() {
+            self.tell_status(state, reason);
+        }
+    }
+
+    fn tell(&mut self, status: LanguageStatus) {
         if self.status.as_ref() != Some(&status) {
             self.lent.telling.send(self.lent.telling.composer().language_status(self.lent.name, &status));
             self.status = Some(status);
+            (self.status_at, self.dropped_told) = (self.now(), self.dropped());
         }
+    }
+
+    /// Triggers and events that were dropped, all together.
+    fn dropped(&self) -> u64 {
+        // Events are of interest to tasks alone.
+        let tasks = self.tasks.dropped().map(|(_, dropped)| dropped);
+        tasks.reduce(|sum, dropped| sum + dropped).map_or(0, |dropped| dropped + self.lent.events.dropped())
     }
 }

@@ -122,13 +122,16 @@ fn questions_are_answered_while_a_camera_looks() {
     // Frames went on being analysed, and waited little for the model.
     let stats = asker.wait("stats", |topic, _| topic == "stats")["data"].clone();
     assert!(stats["cameras"]["clip"]["detected_fps"].as_f64().unwrap() > 1.0, "{stats}");
+    assert!(stats["language"]["frames_held"].is_u64(), "{stats}");
     let status = asker.heard.iter().rev().find(|(topic, _)| topic.ends_with("/status") && topic.starts_with("llm/"));
-    assert_eq!(status.expect("a status").1["data"]["state"], "ready");
-
+    let status = &status.expect("a status").1["data"];
+    assert_eq!(status["state"], "ready");
+    assert!(status["tasks"]["visitor"]["dropped"].is_u64() && status["events_dropped"].is_u64(), "{status}");
     let info = &asker.heard.iter().find(|(topic, _)| topic == "info").expect("an info").1["data"];
     let model = &info["language_models"][0];
     assert_eq!((&model["precision"], &model["context"]), (&json!("int4"), &json!(1024)), "{info}");
     assert_eq!(model["bytes"], std::fs::metadata(&bundle).unwrap().len(), "{info}");
+
     // Whoever waits at a stop is told.
     asker.ask(&json!({"client": "me", "id": "last", "prompt": "Tell a story.", "max_tokens": 900}));
     asker.wait("a first piece", |_, value| value["type"] == "llm_status" || value["type"] == "stats");

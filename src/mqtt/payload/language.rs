@@ -1,5 +1,7 @@
 //! What `data` is for the language model's messages.
 
+use std::collections::BTreeMap;
+
 use clawdbot_flow::answer::{Answer, AnswerEnd};
 use clawdbot_flow::question::Asker;
 use serde::Serialize;
@@ -92,4 +94,17 @@ pub(crate) struct LanguageStatus {
     /// Positions that prompt and answer may have together; absent until it was loaded once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) context: Option<usize>,
+    /// Events and readings that no task saw, since too many came at once; absent without tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) events_dropped: Option<u64>,
+    /// Tasks by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tasks: BTreeMap<String, TaskStatus>,
+}
+
+/// How one task fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct TaskStatus {
+    /// Triggers that came to nothing since the daemon's start: its last question was not answered yet, or too many waited.
+    pub(crate) dropped: u64,
 }

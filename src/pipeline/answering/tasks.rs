@@ -81,6 +81,8 @@ struct Task {
     due_at: Monotonic,
     /// The sensor stands beyond the threshold already.
     beyond: bool,
+    /// Questions of its that the model did not take.
+    dropped: u64,
     /// The last reason why its prompt could not be filled in, so that it is logged once.
     failure: Option<PromptError>,
 }
@@ -118,7 +120,7 @@ impl Tasks {
                 Trigger::Every(interval) => now.plus(interval),
                 Trigger::Object { .. } | Trigger::Sensor { .. } => now,
             };
-            Task { options: options.clone(), asked_at: None, due_at, beyond: false, failure: None }
+            Task { options: options.clone(), asked_at: None, due_at, beyond: false, dropped: 0, failure: None }
         };
         let tasks = options.iter().map(task).collect();
         Self { tasks, events: VecDeque::with_capacity(EVENTS_KEPT), readings: BTreeMap::new() }
@@ -147,6 +149,16 @@ impl Tasks {
             self.events.push_back(object);
         }
         questions
+    }
+
+    /// The question that task `id` has just raised came to nothing, since the model is busy.
+    pub(super) fn was_dropped(&mut self, id: &str) {
+        self.tasks.iter_mut().filter(|task| task.options.id == id).for_each(|task| task.dropped += 1);
+    }
+
+    /// By task, how many of its questions were dropped.
+    pub(super) fn dropped(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.tasks.iter().map(|task| (task.options.id.as_str(), task.dropped))
     }
 
     /// The questions that are due by time.

@@ -99,19 +99,10 @@ fn question(id: &str) -> Question {
     }
 }
 
-/// One round of [`Answering::run`] without its queue.
-fn round(answering: &mut Answering<'_>) {
-    answering.look_round();
-    answering.expire();
-    answering.admit();
-    answering.step();
-    answering.rest();
-}
-
 /// Rounds until nobody wants anything.
 fn settle(answering: &mut Answering<'_>) {
     for _ in 0..200 {
-        round(answering);
+        answering.round();
         if answering.waiting.is_empty() && answering.under_way.is_empty() && !answering.warming.is_at_work() {
             return;
         }
@@ -140,7 +131,7 @@ fn a_beginning_whose_pass_fails_is_not_tried_for_ever() {
     answering.step();
     assert!(answering.loaded.is_none() && !answering.warming.is_at_work(), "the next pass would fail like this one");
     let asked = answering.asked;
-    round(&mut answering);
+    answering.round();
     assert!(answering.loaded.is_none() && answering.asked == asked, "it rests until somebody asks");
 
     // Who asks then meets a fresh engine, and beginnings are computed again.
@@ -174,4 +165,62 @@ fn questions_under_way_hear_of_a_failed_pass_and_can_be_asked_again() {
     assert_eq!(ends, ["failed", "length"]);
     let reason = replies[0]["reason"].as_str().unwrap();
     assert!(reason.contains("the language model failed: token 4294967295 is not one of the model's"), "{reason}");
+}
+
+/// A task that is due each second, and the model that does not come to answer: what is dropped is counted and told, not too often.
+#[test]
+fn dropped_triggers_are_counted_and_told() {
+    let mut daemon = Daemon::new();
+    let lent = daemon.lent();
+    let second = Duration::from_secs(1);
+    let task = TaskOptions {
+        id: "watch".to_owned(),
+        trigger: tasks::Trigger::Every(second),
+        prompt: clawdbot_llm::template::prompt::PromptTemplate::new("What is there?").unwrap(),
+        system: None,
+        schema: None,
+        answer_max: Some(2),
+        temperature: 0.0,
+        cooldown: Duration::ZERO,
+        deadline: Duration::from_secs(600),
+        priority: 0,
+    };
+    let mut answering = Answering::new(&daemon.options, &[task], &lent);
+    answering.tell_status("unloaded", None);
+    for _ in 0..30 {
+        daemon.clock.advance(second);
+        answering.look_round();
+        answering.tell_counts();
+    }
+    assert_eq!(answering.waiting.len(), 1, "the first one waits for its answer, and 29 came meanwhile");
+    // Of six readings four are heard.
+    for _ in 0..6 {
+        lent.events.push(Event::Reading(reading())).unwrap();
+    }
+    settle(&mut answering);
+    // With as many others waiting as may, the next trigger finds no place.
+    for at in 0..WAITING_MAX {
+        answering.ask(question(&at.to_string()));
+    }
+    daemon.clock.advance(10 * second);
+    answering.look_round();
+    answering.tell_counts();
+    drop(answering);
+    let statuses = data(&daemon.inbox.drain(), "llm/made-up/status");
+    let told = |status: &Value| (status["tasks"]["watch"]["dropped"].as_u64(), status["events_dropped"].as_u64());
+    let told: Vec<_> = statuses.iter().map(told).collect();
+    // At first, after ten seconds and each ten more, when it was loaded, and at last.
+    assert_eq!(told.first(), Some(&(Some(0), Some(0))));
+    assert_eq!(told.last(), Some(&(Some(30), Some(2))), "{told:?}");
+    assert_eq!(told.len(), 6, "{told:?}");
+}
+
+fn reading() -> clawdbot_flow::reading::Reading {
+    clawdbot_flow::reading::Reading {
+        sensor: "soc".to_owned(),
+        value: 1.0,
+        unit: String::new(),
+        read_at: Monotonic::default(),
+        read_wall: clawdbot_flow::clock::Wall::default(),
+    }
 }

@@ -174,8 +174,13 @@ fn the_language_model_s_messages_are_what_their_schemas_say() {
         cache_bytes: None,
         slots: 1,
         context: None,
+        events_dropped: None,
+        tasks: BTreeMap::new(),
     };
     assert_message(&composer.language_status("SmolLM2 135M", &unloaded));
+    let tasks = [0, 17].map(|dropped| (format!("task-{dropped}"), TaskStatus { dropped }));
+    let busy = LanguageStatus { events_dropped: Some(3), tasks: tasks.into(), ..unloaded.clone() };
+    assert_message(&composer.language_status("SmolLM2 135M", &busy));
     let refused = LanguageStatus { state: "refused", reason: Some("no room".to_owned()), ..unloaded.clone() };
     assert_message(&composer.language_status("SmolLM2 135M", &refused));
     let ready = LanguageStatus { state: "ready", cache_bytes: Some(5), context: Some(512), ..unloaded };
