@@ -186,9 +186,11 @@ fn cancelled_late_and_busy(asker: &mut Asker, long: &Value) {
         let cancelled = asker.reply("me", id);
         assert_eq!(text(&cancelled, "end"), "cancelled", "{cancelled}");
     }
+    // The task's question may wait among them, and then the last one finds no place.
     for at in 0..16 {
         let answered = asker.reply("crowd", &at.to_string());
-        assert_eq!(answered["answer_tokens"], 1, "{answered}");
+        let came_too_late = at == 15 && answered["end"] == "busy";
+        assert!(came_too_late || answered["answer_tokens"] == 1, "{answered}");
     }
     assert!(!asker.heard.iter().any(|(topic, _)| topic == "reply/me/long"), "one question, one reply");
 }
