@@ -33,36 +33,48 @@ macro_rules! bodies {
             [first, tokens]: [usize; 2],
             output: &mut [[f32; 8]],
         ) -> usize {
-            let inverses = inverses::<R>(source.unwrap_or(&*output), [first, tokens], epsilon);
-            for (tile, (output, weight)) in output.chunks_exact_mut(tokens).zip(weights).enumerate() {
-                let weight = eight::load(weight);
-                for (token, inverse) in (first..first + R).zip(inverses) {
-                    let value = match source {
-                        Some(source) => eight::load(&source[tile * tokens + token]),
-                        None => eight::load(&output[token]),
-                    };
-                    eight::store(&mut output[token], eight::mul(eight::mul(value, inverse), weight));
+            let inverses = inverses::<R>(&source.unwrap_or(&*output)[first..], tokens, weights.len(), epsilon);
+            let outputs =
+                output[first..].chunks_mut(tokens).filter_map(|tile| tile.first_chunk_mut::<R>()).zip(weights);
+            match source {
+                Some(source) => {
+                    let sources = source[first..].chunks(tokens).filter_map(|tile| tile.first_chunk::<R>());
+                    for ((output, weight), source) in outputs.zip(sources) {
+                        let weight = eight::load(weight);
+                        for ((output, source), inverse) in output.iter_mut().zip(source).zip(inverses) {
+                            eight::store(output, eight::mul(eight::mul(eight::load(source), inverse), weight));
+                        }
+                    }
+                }
+                None => {
+                    for (output, weight) in outputs {
+                        let weight = eight::load(weight);
+                        for (output, inverse) in output.iter_mut().zip(inverses) {
+                            eight::store(output, eight::mul(eight::mul(eight::load(output), inverse), weight));
+                        }
+                    }
                 }
             }
             R
         }
 
-        /// What the values of R tokens from `first` on are multiplied by, in each lane.
+        /// What the values of R tokens are multiplied by, in each lane; the first chunks of the tiles, `tokens` apart, are theirs.
         #[inline]
         #[target_feature(enable = $features)]
         fn inverses<const R: usize>(
             chunks: &[[f32; 8]],
-            [first, tokens]: [usize; 2],
+            tokens: usize,
+            count: usize,
             epsilon: f32,
         ) -> [eight::Eight; R] {
             let mut sums = [eight::splat(0.0); R];
-            for tile in chunks.chunks_exact(tokens) {
-                for (sum, chunk) in sums.iter_mut().zip(&tile[first..]) {
+            for tile in chunks.chunks(tokens).filter_map(|tile| tile.first_chunk::<R>()) {
+                for (sum, chunk) in sums.iter_mut().zip(tile) {
                     let values = eight::load(chunk);
                     *sum = eight::fma(values, values, *sum);
                 }
             }
-            let width = (8 * (chunks.len() / tokens)) as f32;
+            let width = (8 * count) as f32;
             sums.map(|sum| eight::splat(1.0 / (eight::sum(sum) / width + epsilon).sqrt()))
         }
     };
