@@ -35,17 +35,19 @@ pub(super) fn without_generation(source: &str) -> String {
     let mut text = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else {
+        // Behind the opening mark: `{%}` opens a tag and does not close it with the same percent sign.
+        let inside = start + "{%".len();
+        let Some(length) = rest[inside..].find("%}") else {
             break;
         };
-        let (before, tag) = (&rest[..start + 2], &rest[start + 2..start + length]);
+        let (before, tag) = (&rest[..inside], &rest[inside..inside + length]);
         text.push_str(before);
         match tag.trim_matches(|letter: char| letter.is_whitespace() || letter == '-' || letter == '+') {
             "generation" => text.push_str(&tag.replace("generation", "if true")),
             "endgeneration" => text.push_str(&tag.replace("endgeneration", "endif")),
             _ => text.push_str(tag),
         }
-        rest = &rest[start + length..];
+        rest = &rest[inside + length..];
     }
     text.push_str(rest);
     text

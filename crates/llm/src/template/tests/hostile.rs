@@ -66,6 +66,16 @@ fn contents_are_bounded() {
     assert!(rendered(CHATML, &conversation(&[message(Role::User, &content)])).is_ok());
 }
 
+/// Found by the proptest below on one of many runs: the percent sign of the opening was taken for the closing's too.
+#[test]
+fn a_tag_does_not_close_with_its_opening_percent_sign() {
+    for source in ["{%}", "{{ 'x' }}{%}{% endif %}", "{%}%}"] {
+        if let Ok(template) = ChatTemplate::new(source, "", "") {
+            template.render(&marking(), &conversation(&[message(Role::User, "hi")])).ok();
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn damaged_templates_never_panic(cut in 0_usize..400, piece in "[{}%()'|~ a-z]{0,6}") {
