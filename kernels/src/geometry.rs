@@ -35,6 +35,14 @@ impl Geometry {
         self.kernel[0] * self.kernel[1]
     }
 
+    /// Whether each window is one cell and output pixel p sees input pixel p: a matrix product.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.taps() == 1
+            && self.stride == [1, 1]
+            && [self.padding_top, self.padding_left] == [0, 0]
+            && [self.output_height, self.output_width] == [self.input_height, self.input_width]
+    }
+
     /// The input pixel that `tap` (row-major in the window) of output cell (y, x) sees; `None` for padding.
     #[inline]
     pub(crate) fn pixel(&self, y: usize, x: usize, tap: usize) -> Option<usize> {

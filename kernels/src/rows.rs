@@ -68,6 +68,21 @@ impl<'a, T: Copy + 'static> Windows<'a, T> {
         })
     }
 
+    /// Whether windows with these corners see no padding.
+    #[inline(always)]
+    fn are_inside(&self, corners: &[[usize; 2]]) -> bool {
+        let Geometry { kernel, input_height, input_width, .. } = *self.geometry;
+        let ends = |corner: usize, kernel: usize, size: usize| corner < size && size - corner >= kernel;
+        corners.iter().all(|&[y, x]| ends(y, kernel[0], input_height) && ends(x, kernel[1], input_width))
+    }
+
+    /// The row of taps `row`, `width` elements, of a window inside of the input.
+    #[inline(always)]
+    fn row(&self, corner: [usize; 2], row: usize, width: usize) -> &[T] {
+        let Geometry { input_width, channels, .. } = *self.geometry;
+        &self.input[((corner[0] + row) * input_width + corner[1]) * channels..][..width]
+    }
+
     /// `width` channels from `channel` on of a cell of a window.
     #[inline(always)]
     fn cell(&self, corner: [usize; 2], tap: [usize; 2], channel: usize, width: usize) -> &[T] {
@@ -78,6 +93,42 @@ impl<'a, T: Copy + 'static> Windows<'a, T> {
         } else {
             &self.padding[..width]
         }
+    }
+}
+
+/// Rows that lie one behind the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Dense<'a, T> {
+    pub(crate) input: &'a [T],
+    /// Elements of a row, at least one.
+    pub(crate) width: usize,
+}
+
+impl<T: Copy + 'static> Rows<T> for Dense<'_, T> {
+    type Cursor<'s, const R: usize>
+        = Once<'s, T, R>
+    where
+        Self: 's;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.input.len() / self.width
+    }
+
+    #[inline(always)]
+    fn cursor<const R: usize>(&self, first: usize) -> Once<'_, T, R> {
+        let rows = &self.input[first * self.width..][..R * self.width];
+        Once(Some(std::array::from_fn(|row| &rows[row * self.width..][..self.width])))
+    }
+}
+
+/// One piece.
+pub(crate) struct Once<'s, T, const R: usize>(Option<[&'s [T]; R]>);
+
+impl<'s, T: 'static, const R: usize> Cursor<'s, T, R> for Once<'s, T, R> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<[&'s [T]; R]> {
+        self.0.take()
     }
 }
 
@@ -158,7 +209,8 @@ impl<'a> Windows<'a, i8> {
     /// The windows of R neighbouring pixels from `first` on.
     #[inline(always)]
     pub(crate) fn tile<'s, const R: usize>(&'s self, first: usize, panel: &'s [Group]) -> TapPieces<'s, R> {
-        TapPieces { taps: self.cursor(first), panel }
+        let corners = self.corners(first);
+        TapPieces { taps: Taps { windows: self, corners, whole: false, tap: [0; 2], channel: 0 }, panel }
     }
 }
 
@@ -178,10 +230,12 @@ impl<'s, const R: usize> Pieces<'s, R> for TapPieces<'s, R> {
     }
 }
 
-/// Walks the taps of R windows, and in each tap the channels by [`PIECE`].
+/// Walks the taps of R windows, and in each tap the channels by [`PIECE`]; if all windows lie inside of the input, a row of
+/// taps at a time.
 pub(crate) struct Taps<'s, T: 'static, const R: usize> {
     windows: &'s Windows<'s, T>,
     corners: [[usize; 2]; R],
+    whole: bool,
     tap: [usize; 2],
     channel: usize,
 }
@@ -199,7 +253,8 @@ impl<T: Copy + 'static> Rows<T> for Windows<'_, T> {
 
     #[inline(always)]
     fn cursor<const R: usize>(&self, first: usize) -> Taps<'_, T, R> {
-        Taps { windows: self, corners: self.corners(first), tap: [0; 2], channel: 0 }
+        let corners = self.corners(first);
+        Taps { windows: self, corners, whole: self.are_inside(&corners), tap: [0; 2], channel: 0 }
     }
 }
 
@@ -217,6 +272,11 @@ impl<'s, T: Copy + 'static, const R: usize> Cursor<'s, T, R> for Taps<'s, T, R> 
             return None;
         }
         let (tap, channel) = (self.tap, self.channel);
+        if self.whole {
+            let width = geometry.kernel[1] * geometry.channels;
+            self.tap[0] += 1;
+            return Some(self.corners.map(|corner| self.windows.row(corner, tap[0], width)));
+        }
         let width = (geometry.channels - channel).min(PIECE);
         self.channel += width;
         if self.channel == geometry.channels {

@@ -257,12 +257,12 @@ impl<'a, const R: usize> Lines<'a, R> {
 
 /// `count` arrays of W elements, `stride` apart, the first from `start` on.
 #[inline(always)]
-pub(crate) fn cells<const W: usize>(
-    source: &[i8],
+pub(crate) fn cells<E, const W: usize>(
+    source: &[E],
     start: usize,
     stride: usize,
     count: usize,
-) -> impl Iterator<Item = &[i8; W]> {
+) -> impl Iterator<Item = &[E; W]> {
     let end = if count == 0 { 0 } else { start + (count - 1) * stride + W };
     assert!(end <= source.len(), "cells end at {end} of {}", source.len());
     let mut cell = source.as_ptr().wrapping_add(start);

@@ -10,6 +10,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/nn/src/executor/tests/allocations.rs", "an allocator that counts"),
     ("crates/nn/src/workers.rs", "lends a borrowed job to pool threads"),
     ("kernels/src/arm.rs", "loads, stores, and instructions that stable Rust does not offer"),
+    ("kernels/src/conv_f16/tile.rs", "eight rows by eight channels of an F16 convolution in named registers"),
     ("kernels/src/dot.rs", "a matrix product's tile in named registers, checked once for many of them"),
     ("kernels/src/isa.rs", "calls a body made for an instruction set, once it is known to be there"),
     ("kernels/src/linear/dot.rs", "the tiles of a linear layer in named registers, with dot products"),

@@ -4,6 +4,7 @@
 //! best instruction set here. Two runs that differ by one repetition differ by exactly one call.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers speaks to its user")]
 
+mod halves;
 mod language;
 mod layers;
 mod linear;
@@ -61,12 +62,17 @@ fn cases() -> impl Iterator<Item = Case> {
         products: call.products(),
         prepare: Box::new(move || vec![call.prepare()]),
     });
+    let halves = halves::CALLS.iter().map(|&(name, call)| Case {
+        name,
+        products: call.products(),
+        prepare: Box::new(move || vec![call.prepare()]),
+    });
     let linear = linear::all().map(|(name, layers)| Case {
         name,
         products: layers.iter().map(Linear::products).sum(),
         prepare: Box::new(move || layers.iter().map(|layer| layer.prepare()).collect()),
     });
-    networks.chain(language).chain(linear)
+    networks.chain(halves).chain(language).chain(linear)
 }
 
 fn main() -> ExitCode {

@@ -23,11 +23,7 @@ pub(super) fn run(task: Task<'_>) {
     }
     let Task { rows, input, conv, residual, output, .. } = task;
     let layer = Layer { conv, k, residual };
-    let dense = geometry.taps() == 1
-        && geometry.stride == [1, 1]
-        && [geometry.padding_top, geometry.padding_left] == [0, 0]
-        && [geometry.output_height, geometry.output_width] == [geometry.input_height, geometry.input_width];
-    if dense {
+    if geometry.is_dense() {
         let first = rows.start * geometry.input_width * k;
         let rows = rows.len() * geometry.input_width;
         layer.sweep(&Matrix { rows, width: k, stride: k, input: &input[first..] }, output);

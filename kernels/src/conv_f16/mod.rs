@@ -23,6 +23,8 @@ mod avx2;
 mod neon;
 pub mod pack;
 mod scalar;
+#[cfg(target_arch = "aarch64")]
+mod tile;
 
 /// The weights and what surrounds the sum.
 #[derive(Clone, Copy, Debug)]

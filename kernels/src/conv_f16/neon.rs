@@ -4,12 +4,10 @@
 
 use std::arch::aarch64::{float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_laneq_f32, vfmaq_n_f32, vmaxq_f32, vminq_f32};
 
+use super::tile::{self, ROWS};
 use super::{ConvF16, Task};
 use crate::arm::{load_f16x8, load_f32x4, store_f32x4};
-use crate::rows::{Cursor, Rows, Windows};
-
-/// Rows of a tile.
-const ROWS: usize = 8;
+use crate::rows::{Cursor, Dense, Rows, Windows};
 
 /// Of each row: channels 0-3 and 4-7.
 type Sums<const R: usize> = [[float32x4_t; 2]; R];
@@ -17,19 +15,40 @@ type Sums<const R: usize> = [[float32x4_t; 2]; R];
 #[target_feature(enable = "neon")]
 pub(super) fn run(task: Task<'_>) {
     let Task { geometry, rows, input, conv, residual, output } = task;
-    let windows = Windows::new(geometry, rows, input, conv.pad_value);
-    let k = geometry.taps() * geometry.channels;
-    for n in (0..conv.n).step_by(8) {
-        let panel = Panel { conv, n, weights: &conv.weights[n * k..][..8 * k], residual };
-        let mut row = 0;
-        while row < windows.count() {
-            row += match windows.count() - row {
-                1 => panel.tile::<1>(&windows, row, output),
-                2 => panel.tile::<2>(&windows, row, output),
-                3 => panel.tile::<3>(&windows, row, output),
-                4..ROWS => panel.tile::<4>(&windows, row, output),
-                _ => panel.tile::<ROWS>(&windows, row, output),
-            };
+    let layer = Layer { conv, k: geometry.taps() * geometry.channels, residual };
+    if geometry.is_dense() {
+        let width = geometry.channels;
+        let pixels = rows.start * geometry.input_width..rows.end * geometry.input_width;
+        layer.panels(&Dense { input: &input[pixels.start * width..pixels.end * width], width }, output);
+    } else {
+        layer.panels(&Windows::new(geometry, rows, input, conv.pad_value), output);
+    }
+}
+
+/// What all panels share.
+struct Layer<'a> {
+    conv: &'a ConvF16<'a>,
+    k: usize,
+    residual: Option<&'a [f32]>,
+}
+
+impl Layer<'_> {
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    fn panels(&self, source: &impl Rows<f32>, output: &mut [f32]) {
+        let Self { conv, k, residual } = *self;
+        for n in (0..conv.n).step_by(8) {
+            let panel = Panel { conv, n, weights: &conv.weights[n * k..][..8 * k], residual };
+            let mut row = 0;
+            while row < source.count() {
+                row += match source.count() - row {
+                    1 => panel.some::<1>(source, row, output),
+                    2 => panel.some::<2>(source, row, output),
+                    3 => panel.some::<3>(source, row, output),
+                    4..ROWS => panel.some::<4>(source, row, output),
+                    _ => panel.all(source, row, output),
+                };
+            }
         }
     }
 }
@@ -43,41 +62,77 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// R rows; answers R.
-    #[inline]
+    /// [`ROWS`] rows; answers them.
+    #[inline(never)]
     #[target_feature(enable = "neon")]
-    fn tile<const R: usize>(&self, windows: &Windows<'_, f32>, row: usize, output: &mut [f32]) -> usize {
-        let (bias, _) = self.conv.bias[self.n..][..8].as_chunks::<4>();
-        let mut sums = [[load_f32x4(&bias[0]), load_f32x4(&bias[1])]; R];
-        let mut cursor = windows.cursor::<R>(row);
+    fn all(&self, source: &impl Rows<f32>, row: usize, output: &mut [f32]) -> usize {
+        let mut sums = [self.bias(); ROWS];
+        let mut cursor = source.cursor::<ROWS>(row);
+        let mut weights = self.weights.as_chunks::<8>().0;
+        while let Some(rows) = cursor.next() {
+            let (piece, rest) = weights.split_at(rows[0].len());
+            tile::multiply(&mut sums, rows, piece);
+            weights = rest;
+        }
+        self.store(sums, row, output);
+        ROWS
+    }
+
+    /// R rows; answers R.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    fn some<const R: usize>(&self, source: &impl Rows<f32>, row: usize, output: &mut [f32]) -> usize {
+        let mut sums = [self.bias(); R];
+        let mut cursor = source.cursor::<R>(row);
         let mut weights = self.weights;
         while let Some(rows) = cursor.next() {
             let (piece, rest) = weights.split_at(rows[0].len() * 8);
             multiply(&mut sums, rows, piece);
             weights = rest;
         }
-        for (index, sums) in sums.into_iter().enumerate() {
-            self.store(sums, row + index, output);
-        }
+        self.store(sums, row, output);
         R
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    fn store(&self, sums: [float32x4_t; 2], row: usize, output: &mut [f32]) {
-        let count = (self.conv.n - self.n).min(8);
-        let start = row * self.conv.n + self.n;
-        let mut addends = [[0.0; 4]; 2];
-        if let Some(residual) = self.residual {
-            addends.as_flattened_mut()[..count].copy_from_slice(&residual[start..][..count]);
-        }
+    fn bias(&self) -> [float32x4_t; 2] {
+        let (bias, _) = self.conv.bias[self.n..][..8].as_chunks::<4>();
+        [load_f32x4(&bias[0]), load_f32x4(&bias[1])]
+    }
+
+    /// R rows from `row` on: the residual, the bounds, and as many channels as there are.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn store<const R: usize>(&self, sums: Sums<R>, row: usize, output: &mut [f32]) {
         let (low, high) = (vdupq_n_f32(self.conv.low), vdupq_n_f32(self.conv.high));
-        let mut results = [[0.0; 4]; 2];
-        for half in 0..2 {
-            let value = vaddq_f32(sums[half], load_f32x4(&addends[half]));
-            store_f32x4(&mut results[half], vminq_f32(vmaxq_f32(value, low), high));
+        let bounded = |sum: float32x4_t| vminq_f32(vmaxq_f32(sum, low), high);
+        let count = (self.conv.n - self.n).min(8);
+        for (index, sums) in sums.into_iter().enumerate() {
+            let start = (row + index) * self.conv.n + self.n;
+            let target = &mut output[start..][..count];
+            let residual = self.residual.map(|residual| &residual[start..][..count]);
+            if let Some(target) = target.first_chunk_mut::<8>() {
+                let mut sums = sums;
+                if let Some(residual) = residual {
+                    let (residual, _) = residual.as_chunks::<4>();
+                    sums = [0, 1].map(|half| vaddq_f32(sums[half], load_f32x4(&residual[half])));
+                }
+                let (halves, _) = target.as_chunks_mut::<4>();
+                store_f32x4(&mut halves[0], bounded(sums[0]));
+                store_f32x4(&mut halves[1], bounded(sums[1]));
+                continue;
+            }
+            let mut addends = [[0.0; 4]; 2];
+            if let Some(residual) = residual {
+                addends.as_flattened_mut()[..count].copy_from_slice(residual);
+            }
+            let mut results = [[0.0; 4]; 2];
+            for half in 0..2 {
+                store_f32x4(&mut results[half], bounded(vaddq_f32(sums[half], load_f32x4(&addends[half]))));
+            }
+            target.copy_from_slice(&results.as_flattened()[..count]);
         }
-        output[start..][..count].copy_from_slice(&results.as_flattened()[..count]);
     }
 }
 

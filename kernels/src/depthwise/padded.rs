@@ -77,7 +77,8 @@ impl Part<'_> {
         after.fill(padding);
         let start = (row * geometry.input_width + column) * geometry.channels + self.channel;
         if self.count == BLOCK {
-            for (cell, source) in within.iter_mut().zip(cells::<BLOCK>(self.input, start, geometry.channels, inside)) {
+            for (cell, source) in within.iter_mut().zip(cells::<_, BLOCK>(self.input, start, geometry.channels, inside))
+            {
                 *cell = *source;
             }
         } else {

@@ -62,7 +62,7 @@ impl Operator for DepthF16 {
 /// From the plainest to the best.
 pub const VARIANTS: &[Variant<DepthF16>] = &[
     Variant { name: "depthwise_f16_f32f16f32_scalar", isa: Isa::Scalar, tile: &[], body: Some(scalar::run) },
-    Variant { name: "depthwise_f16_f32f16f32_1x8_neon", isa: Isa::Neon, tile: &[1, 8], body: on_arm!(neon::run) },
+    Variant { name: "depthwise_f16_f32f16f32_4x8_neon", isa: Isa::Neon, tile: &[4, 8], body: on_arm!(neon::run) },
     Variant { name: "depthwise_f16_f32f16f32_4x8_avx2", isa: Isa::Avx2, tile: &[4, 8], body: on_x86!(avx2::run) },
 ];
 

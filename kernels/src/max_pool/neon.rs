@@ -59,7 +59,7 @@ fn row(pool: &mut Pool<'_, i8>, channel: usize, y: usize, columns: &mut [[i8; BL
     let columns = &mut columns[..geometry.input_width];
     for (x, column) in columns.iter_mut().enumerate() {
         let start = lines.start * line + x * geometry.channels + channel;
-        store_largest(column, cells::<BLOCK>(pool.input, start, line, lines.len()));
+        store_largest(column, cells::<_, BLOCK>(pool.input, start, line, lines.len()));
     }
     for x in 0..geometry.output_width {
         let seen = inside(x * geometry.stride[1], geometry.padding_left, width, geometry.input_width);

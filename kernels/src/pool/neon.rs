@@ -37,7 +37,7 @@ fn integers(input: &[i8], pool: &Pool, output: &mut [i8]) {
         let mut sums = [vdupq_n_s32(0); 4];
         for first in (0..pixels).step_by(PIXELS) {
             let start = first * channels + block * BLOCK;
-            add(&mut sums, cells::<BLOCK>(input, start, channels, PIXELS.min(pixels - first)));
+            add(&mut sums, cells::<_, BLOCK>(input, start, channels, PIXELS.min(pixels - first)));
         }
         quantizer.store(sums.map(|sum| vmulq_f32(vcvtq_f32_s32(vsubq_s32(sum, zeros)), scale)), target);
     }
