@@ -225,6 +225,11 @@ fn a_detector_is_worth_what_it_finds() {
     }"#;
     desk.file("truth.json", annotations.as_bytes());
     desk.file("map.json", br#"{"dark": "night"}"#);
+    let wrong = |words: &[&str], expected: &str| {
+        let output = desk.run(words);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && message.contains(expected), "{words:?}: {message}");
+    };
     let words = ["eval", "detect", "--model", "@model", "--annotations", "@truth.json", "--images", "@"];
     let by_name = lines(&desk.run(&[&words[..], &["--json"]].concat()));
     let precision = |answers: &[Value]| answers[0]["mean"]["average_precision"].as_f64().unwrap();
@@ -233,6 +238,11 @@ fn a_detector_is_worth_what_it_finds() {
     assert_eq!(by_name[0]["labels_left_out"][0], "dark");
     let mapped = lines(&desk.run(&[&words[..], &["--json", "--label-map", "@map.json"]].concat()));
     assert!((precision(&mapped) - 0.5).abs() < 1e-12, "{mapped:?}");
+    let against = lines(&desk.run(&[&words[..], &["--json", "--against", "@model"]].concat()));
+    let figures = ["difference", "low", "high", "better"].map(|name| against[0]["against"][name].as_f64());
+    assert_eq!(figures, [Some(0.0); 4], "nothing differs from itself");
+    assert!(by_name[0]["against"].is_null());
+    wrong(&[&words[..], &["--against", "@missing"]].concat(), "missing");
     let text = String::from_utf8(desk.run(&words).stdout).unwrap();
     assert!(
         text.contains("brightness on 2 pictures")
@@ -240,11 +250,6 @@ fn a_detector_is_worth_what_it_finds() {
         "{text}"
     );
 
-    let wrong = |words: &[&str], expected: &str| {
-        let output = desk.run(words);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(1) && message.contains(expected), "{words:?}: {message}");
-    };
     desk.file("bad.json", b"{");
     let with =
         |annotations, images| ["eval", "detect", "--model", "@model", "--annotations", annotations, "--images", images];

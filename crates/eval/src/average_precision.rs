@@ -70,13 +70,44 @@ pub struct Report {
 /// Compares `detections` with `annotations` for the `categories` (indices) that the detector can know.
 #[must_use]
 pub fn evaluate(annotations: &Annotations, detections: &[Scored], categories: &[usize]) -> Report {
-    let reports: Vec<_> =
-        categories.iter().map(|&category| evaluate_category(annotations, detections, category)).collect();
-    let known: Vec<_> = reports.iter().filter_map(|report| report.figures).collect();
-    Report { mean: mean(&known), categories: reports }
+    let all: Vec<usize> = (0..annotations.images.len()).collect();
+    Judged::new(annotations, detections, categories).report(&all)
 }
 
-fn evaluate_category(annotations: &Annotations, detections: &[Scored], category: usize) -> CategoryReport {
+/// Detections that were matched with annotated objects, not counted yet.
+pub(crate) struct Judged {
+    categories: Vec<(usize, Vec<Picture>)>,
+}
+
+/// One category in one picture.
+struct Picture {
+    objects: usize,
+    outcomes: Vec<matching::Outcome>,
+}
+
+impl Judged {
+    pub(crate) fn new(annotations: &Annotations, detections: &[Scored], categories: &[usize]) -> Self {
+        let judge = |&category: &usize| (category, judge(annotations, detections, category));
+        Self { categories: categories.iter().map(judge).collect() }
+    }
+
+    /// What is said of `pictures`, indices into [`Annotations::images`]; one that comes twice counts twice.
+    pub(crate) fn report(&self, pictures: &[usize]) -> Report {
+        let report = |(category, judged): &(usize, Vec<Picture>)| {
+            let pictures = || pictures.iter().map(|&picture| &judged[picture]);
+            let mut outcomes: Vec<_> = pictures().flat_map(|picture| picture.outcomes.iter().copied()).collect();
+            outcomes.sort_by(|a, b| b.score.total_cmp(&a.score));
+            let objects = pictures().map(|picture| picture.objects).sum();
+            CategoryReport { category: *category, objects, figures: figures(&outcomes, objects) }
+        };
+        let categories: Vec<_> = self.categories.iter().map(report).collect();
+        let known: Vec<_> = categories.iter().filter_map(|report| report.figures).collect();
+        Report { mean: mean(&known), categories }
+    }
+}
+
+/// Picture by picture.
+fn judge(annotations: &Annotations, detections: &[Scored], category: usize) -> Vec<Picture> {
     let mut objects = vec![Vec::new(); annotations.images.len()];
     for object in annotations.objects.iter().filter(|object| object.category == category) {
         objects[object.image].push(object);
@@ -88,16 +119,13 @@ fn evaluate_category(annotations: &Annotations, detections: &[Scored], category:
             found.push(detection);
         }
     }
-    let mut outcomes = Vec::new();
-    let mut count = 0;
-    for (objects, mut found) in objects.into_iter().zip(found) {
+    let picture = |(objects, mut found): (Vec<_>, Vec<&Scored>)| {
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found.truncate(DETECTIONS_MAX);
-        count += matching::countable(&objects);
-        outcomes.extend(matching::match_picture(&objects, &found, &overlaps()));
-    }
-    outcomes.sort_by(|a, b| b.score.total_cmp(&a.score));
-    CategoryReport { category, objects: count, figures: figures(&outcomes, count) }
+        let outcomes = matching::match_picture(&objects, &found, &overlaps());
+        Picture { objects: matching::countable(&objects), outcomes }
+    };
+    objects.into_iter().zip(found).map(picture).collect()
 }
 
 /// `numpy.linspace(0.5, 0.95, 10)`, to the last bit.

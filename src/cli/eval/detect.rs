@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clawdbot_eval::average_precision::{CategoryReport, Figures, Report, Scored, evaluate};
+use clawdbot_eval::bootstrap::{Contestant, Difference, difference};
 use clawdbot_eval::coco::Annotations;
 use clawdbot_eval::labels::LabelMap;
 use clawdbot_flow::detection::Detection;
@@ -17,12 +18,18 @@ use crate::app::compute::{threads_available, with_workers};
 use crate::cli::looker::{Looker, parse_score, parse_threads, read_picture};
 use crate::cli::{Failure, print};
 
+/// Of the draws of pictures behind `--against`, so that the same models give the same answer.
+const SEED: u64 = 1;
+
 /// What may be said to `eval detect`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Arguments {
     /// The detector: a bundle that `clawdbot convert` made [default: the bundled one]
     #[arg(long, value_name = "BUNDLE")]
     model: Option<PathBuf>,
+    /// Also say how much better this is than another detector, and how much of that is chance.
+    #[arg(long, value_name = "BUNDLE")]
+    against: Option<PathBuf>,
     /// What is in the pictures: COCO's JSON ("instances").
     #[arg(long, value_name = "FILE")]
     annotations: PathBuf,
@@ -51,24 +58,57 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn eval(arguments: &Arguments, workers: Arc<Workers>) -> Result<(), Failure> {
     let annotations = Annotations::parse(&read_text(&arguments.annotations)?)
         .map_err(|error| within(&arguments.annotations, &Failure::from_error(&error)))?;
-    let mut looker = Looker::new(arguments.model.as_deref(), workers)?;
-    let map = match &arguments.label_map {
-        None => LabelMap::by_name(looker.labels(), &annotations).map_err(|error| Failure::from_error(&error))?,
-        Some(file) => LabelMap::parse(&read_text(file)?, looker.labels(), &annotations)
-            .map_err(|error| within(file, &Failure::from_error(&error)))?,
-    };
-    let (detections, median) = look_at_all(arguments, &annotations, &map, &mut looker)?;
-    let report = evaluate(&annotations, &detections, &map.categories());
+    let looked = Looked::new(arguments, arguments.model.as_deref(), &annotations, Arc::clone(&workers))?;
+    let other = arguments
+        .against
+        .as_deref()
+        .map(|model| Looked::new(arguments, Some(model), &annotations, workers))
+        .transpose()?;
+    let categories = looked.map.categories();
+    let difference = other.as_ref().and_then(|other| {
+        let (detections, theirs) = (&looked.detections, other.map.categories());
+        let ours = Contestant { detections, categories: &categories };
+        let theirs = Contestant { detections: &other.detections, categories: &theirs };
+        Some((other.looker.name(), difference(&annotations, [ours, theirs], SEED)?))
+    });
+    let report = evaluate(&annotations, &looked.detections, &categories);
     let answer = Answer {
-        model: looker.name(),
-        labels: looker.labels(),
+        model: looked.looker.name(),
+        labels: looked.looker.labels(),
         threshold: arguments.threshold,
         annotations: &annotations,
-        map: &map,
+        map: &looked.map,
         report: &report,
-        median,
+        median: looked.median,
+        difference,
     };
     if arguments.json { print(&answer.as_json().to_string()) } else { print(answer.as_text().trim_end()) }
+}
+
+/// A detector and what it found.
+struct Looked {
+    looker: Looker,
+    map: LabelMap,
+    detections: Vec<Scored>,
+    median: Duration,
+}
+
+impl Looked {
+    fn new(
+        arguments: &Arguments,
+        model: Option<&Path>,
+        annotations: &Annotations,
+        workers: Arc<Workers>,
+    ) -> Result<Self, Failure> {
+        let mut looker = Looker::new(model, workers)?;
+        let map = match &arguments.label_map {
+            None => LabelMap::by_name(looker.labels(), annotations).map_err(|error| Failure::from_error(&error))?,
+            Some(file) => LabelMap::parse(&read_text(file)?, looker.labels(), annotations)
+                .map_err(|error| within(file, &Failure::from_error(&error)))?,
+        };
+        let (detections, median) = look_at_all(arguments, annotations, &map, &mut looker)?;
+        Ok(Self { looker, map, detections, median })
+    }
 }
 
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
@@ -128,6 +168,8 @@ struct Answer<'a> {
     map: &'a LabelMap,
     report: &'a Report,
     median: Duration,
+    /// The other one's name, and how much better this is.
+    difference: Option<(&'a str, Difference)>,
 }
 
 impl Answer<'_> {
@@ -148,8 +190,12 @@ impl Answer<'_> {
             .iter()
             .map(|report| json!({ "name": self.name(report), "objects": report.objects, "figures": report.figures.map(figures) }))
             .collect();
+        let against = self.difference.map(|(model, Difference { measured, low, high, better })| {
+            json!({ "model": model, "difference": measured, "low": low, "high": high, "better": better })
+        });
         json!({
             "model": self.model,
+            "against": against,
             "images": self.annotations.images.len(),
             "threshold": self.threshold,
             "mean": self.report.mean.map(figures),
@@ -174,6 +220,13 @@ impl Answer<'_> {
         }
         let objects = self.report.categories.iter().map(|report| report.objects).sum();
         text += &row("mean", objects, self.report.mean);
+        if let Some((model, Difference { measured, low, high, better })) = self.difference {
+            text += &format!(
+                "\nmean mAP.5:.95 against {model}: {measured:+.3}; in nine of ten draws of as many pictures between {low:+.3} and \
+                 {high:+.3}, better in {:.0} %\n",
+                better * 100.0
+            );
+        }
         let left_out = self.left_out();
         if !left_out.is_empty() {
             text += &format!("\nlabels that the annotations do not know: {}\n", left_out.join(", "));
