@@ -113,7 +113,8 @@ impl<'a> Frames<'a> {
             // The detector makes the claim itself.
             Cost::Look { detector, eye, frame } => detector.detect(eye, frame, clock, detections),
             Cost::Time(time) => {
-                let _first = self.way.claim(clock);
+                let claim = self.way.claim();
+                claim.is_ready(clock);
                 self.stop.wait(*time);
                 Ok(())
             }

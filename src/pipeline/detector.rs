@@ -125,13 +125,14 @@ impl Detector {
         detections: &mut Vec<Detection>,
     ) -> Result<(), FrameError> {
         detections.clear();
-        let _first = self.way.claim(clock);
+        let claim = self.way.claim();
         let picture = if frame.format == PixelFormat::Jpeg {
             eye.decoder.decode_frame(&frame.data, &mut eye.pixels)?
         } else {
             Picture::from_frame(frame)?
         };
         let placement = eye.preprocessor.run(&picture, &mut eye.input)?;
+        claim.is_ready(clock);
         let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
         let start = clock.monotonic();
         network.run(&eye.input, &mut eye.memory, self.objects.score_kept_min, placement, detections);

@@ -1,8 +1,8 @@
 //! Who computes first: a frame that is due goes before the language model's next item of work.
 //!
 //! The language model asks [`Way::give_way`] between two items of at most some two milliseconds; a camera's thread holds a
-//! [`Claim`] while it looks at a frame. As long as frames leave gaps, all its work falls into these, and a frame that is due
-//! waits for the end of one item.
+//! [`Claim`] while it looks at a frame. As long as frames leave gaps, all its work falls into these, and a frame waits for the
+//! end of one item at most: while it is decoded on its own thread, that item ends, and often it need not wait at all.
 //!
 //! Cameras that always have a frame due leave no gap, and the model would never answer. So waiting earns it time: a quarter
 //! of what it waited, which is a fifth of all, and which work in gaps uses up. While it has time left it does not wait.
@@ -27,8 +27,8 @@ const EARNED_MAX: Duration = Duration::from_millis(50);
 pub(crate) struct Way {
     state: Mutex<State>,
     ended: Condvar,
-    /// How long frames that came due while the language model computed waited until it had ended its item; of several at
-    /// once, the first.
+    /// How long frames that came due while the language model computed waited, from the moment they were ready to be computed
+    /// themselves, until it had ended its item; of several at once, the first.
     pub(crate) waits: SpreadMeter,
 }
 
@@ -37,8 +37,10 @@ struct State {
     claims: usize,
     /// Claims that have ended, ever.
     ended: u64,
-    /// When the first of the present claims was made, while the language model has not stopped for it.
-    since: Option<Monotonic>,
+    /// The first of the present claims was made, and the language model has not stopped for it.
+    held: bool,
+    /// Since when that frame has wanted the compute threads.
+    ready: Option<Monotonic>,
     /// Time that the language model may work beside a frame.
     earned: Duration,
     /// It waits.
@@ -58,10 +60,10 @@ impl Way {
     }
 
     /// A frame is due now.
-    pub(crate) fn claim(&self, clock: &dyn Clock) -> Claim<'_> {
+    pub(crate) fn claim(&self) -> Claim<'_> {
         let mut state = self.lock();
         if state.claims == 0 {
-            state.since = Some(clock.monotonic());
+            (state.held, state.ready) = (true, None);
         }
         state.claims += 1;
         Claim(self)
@@ -73,7 +75,7 @@ impl Way {
         let mut state = self.lock();
         let now = clock.monotonic();
         state.working_since = Some(now);
-        state.since = state.since.map(|_| now);
+        state.ready = state.ready.map(|_| now);
         self.stop_for_frames(state, now, clock);
     }
 
@@ -85,8 +87,8 @@ impl Way {
         let worked = state.working_since.map_or(Duration::ZERO, |since| now.since(since));
         state.earned = state.earned.saturating_sub(worked);
         state.working_since = Some(now);
-        if let Some(since) = state.since.take() {
-            self.waits.add(now.since(since));
+        if std::mem::take(&mut state.held) {
+            self.waits.add(state.ready.take().map_or(Duration::ZERO, |ready| now.since(ready)));
         }
         self.stop_for_frames(state, now, clock)
     }
@@ -97,7 +99,7 @@ impl Way {
             return false;
         }
         let before = state.ended;
-        (state.since, state.waiting) = (None, true);
+        (state.held, state.ready, state.waiting) = (false, None, true);
         while state.claims > 0 && state.ended == before {
             state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -119,6 +121,16 @@ impl Way {
     }
 }
 
+impl Claim<'_> {
+    /// The frame wants the compute threads from now on; until then its own thread was enough.
+    pub(crate) fn is_ready(&self, clock: &dyn Clock) {
+        let mut state = self.0.lock();
+        if state.held && state.ready.is_none() {
+            state.ready = Some(clock.monotonic());
+        }
+    }
+}
+
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
@@ -126,7 +138,7 @@ impl Drop for Claim<'_> {
         state.ended += 1;
         // Nobody computed beside the frame, so it has waited for nobody.
         if state.claims == 0 {
-            state.since = None;
+            (state.held, state.ready) = (false, None);
         }
         drop(state);
         self.0.ended.notify_all();

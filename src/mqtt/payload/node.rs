@@ -223,7 +223,7 @@ pub(crate) struct DetectorStats {
 pub(crate) struct LanguageStats {
     /// Frames that came due while the language model computed.
     pub(crate) frames_held: u64,
-    /// How long half of them waited for it at most.
+    /// How long half of them, once decoded, waited for it at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) frame_wait_ms_p50: Option<f64>,
     /// How long 99 of 100 waited at most.

@@ -9,7 +9,7 @@ use super::*;
 fn without_a_claim_nobody_waits() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
     assert!(!way.give_way(&clock));
-    drop(way.claim(&clock));
+    drop(way.claim());
     assert!(!way.give_way(&clock));
     assert_eq!(way.waits.take().count(), 0, "a frame that met no language model waited for none");
 }
@@ -18,7 +18,9 @@ fn without_a_claim_nobody_waits() {
 fn an_item_waits_for_the_frame_and_its_delay_is_measured() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
     way.begin(&clock);
-    let claim = way.claim(&clock);
+    let claim = way.claim();
+    clock.advance(Duration::from_micros(4000));
+    claim.is_ready(&clock);
     clock.advance(Duration::from_micros(1700));
     let order = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -34,14 +36,34 @@ fn an_item_waits_for_the_frame_and_its_delay_is_measured() {
         drop(claim);
     });
     assert_eq!(*order.lock().unwrap(), ["frame", "item"]);
-    assert_eq!(way.waits.take().longest(), Some(Duration::from_micros(1700)));
+    let waits = way.waits.take();
+    assert_eq!(waits.longest(), Some(Duration::from_micros(1700)), "decoding is no waiting");
+}
+
+#[test]
+fn a_frame_that_is_decoded_when_the_model_stops_has_not_waited() {
+    let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
+    way.begin(&clock);
+    let claim = way.claim();
+    clock.advance(Duration::from_micros(900));
+    thread::scope(|scope| {
+        scope.spawn(|| way.give_way(&clock));
+        while !way.lock().waiting {
+            thread::yield_now();
+        }
+        clock.advance(Duration::from_millis(3));
+        claim.is_ready(&clock);
+        drop(claim);
+    });
+    let waits = way.waits.take();
+    assert_eq!((waits.count(), waits.longest()), (1, Some(Duration::ZERO)));
 }
 
 /// A pass that begins while a frame is looked at waits for that frame, and the frame has waited for nobody.
 #[test]
 fn a_pass_begins_after_the_frame_that_is_being_looked_at() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
-    let claim = way.claim(&clock);
+    let claim = way.claim();
     clock.advance(Duration::from_millis(20));
     thread::scope(|scope| {
         let model = scope.spawn(|| way.begin(&clock));
@@ -67,7 +89,7 @@ fn cameras_without_a_pause_leave_the_model_its_share() {
         for _ in 0..50 {
             // The model works as long as it need not wait; then the frame is looked at, and the next one is due.
             way.begin(&clock);
-            let claim = way.claim(&clock);
+            let claim = way.claim();
             clock.advance(item);
             worked += item;
             // The item that uses up the rest is followed by a wait, which is the other thread's.

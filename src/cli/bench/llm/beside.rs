@@ -16,11 +16,14 @@ use crate::cli::{Failure, print};
 use crate::pipeline::answering::rhythm::{ITEM_MAX, Rhythm};
 use crate::pipeline::detector::Detector;
 use crate::pipeline::language::{Options, forward_for_all};
+use crate::pipeline::meter::spread::Spread;
 use crate::pipeline::network::Network;
 use crate::sources::stop::Stop;
 
 /// What the daemon believes in without a configuration; it costs nothing.
 const SCORE_MIN: f32 = 0.5;
+/// So long frames come before the model begins, to know what they take without it.
+const ALONE: Duration = Duration::from_secs(3);
 /// Of the phases.
 const NAMES: [&str; 2] = ["prompt", "answer"];
 
@@ -32,13 +35,13 @@ pub(super) fn run(
     rate: f64,
 ) -> Result<(), Failure> {
     let clock = SystemClock::new();
-    let phases = measure(arguments, (model, isa, threads), options, rate, &clock)?;
+    let (alone, phases) = measure(arguments, (model, isa, threads), options, rate, &clock)?;
     let name = &model.bundle().origin().name;
     if arguments.json {
         let mut answer = json!({
             "model": name, "isa": isa.name(), "threads": threads, "runs": arguments.runs, "frames_per_second": rate,
             "frame": arguments.frame_ms.map_or_else(|| json!(bundled::DETECTOR_NAME), |ms| json!(ms)),
-            "wait_ms_bar": milliseconds(ITEM_MAX),
+            "wait_ms_bar": milliseconds(ITEM_MAX), "alone": frames_as_json(&alone),
         });
         for (name, phase) in NAMES.iter().zip(&phases) {
             answer[*name] = as_json(phase);
@@ -50,6 +53,7 @@ pub(super) fn run(
         |ms| format!("nothing but {ms} ms"),
     );
     print(&format!("{name} on {isa}, {threads} threads, beside {rate} frames a second; a frame is {frame}"))?;
+    print(&format!("alone: {}", frames_as_text(&alone)))?;
     NAMES.iter().zip(&phases).try_for_each(|(name, phase)| print(&as_text(name, phase)))
 }
 
@@ -59,7 +63,7 @@ fn measure(
     options: Options,
     rate: f64,
     clock: &dyn Clock,
-) -> Result<[Phase; 2], Failure> {
+) -> Result<(Spread, [Phase; 2]), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::from_error(error);
     let sizes = [arguments.prompt_tokens, arguments.answer_tokens];
     with_workers(threads, |workers| {
@@ -80,59 +84,83 @@ fn measure(
                 .map_err(|error| failed(&error))
         };
         let talks = || {
+            stop.wait(ALONE);
+            let alone = frames.took.take();
             let mut phases = <[Phase; 2]>::default();
             if !arguments.cold {
                 once(&mut phases)?;
                 phases = Default::default();
             }
             (0..arguments.runs).try_for_each(|_| once(&mut phases))?;
-            Ok(phases)
+            Ok((alone, phases))
         };
-        let phases = with_company("frames", || frames.come(cost, clock), || stop.request(), talks)
+        let measured = with_company("frames", || frames.come(cost, clock), || stop.request(), talks)
             .map_err(|error| Failure::Failed(format!("no thread for the frames: {error}; end other programs")))??;
         match frames.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(failed(&error)),
-            None => Ok(phases),
+            None => Ok(measured),
         }
     })
 }
 
 fn as_json(phase: &Phase) -> Value {
-    let (waits, frames) = (&phase.waits, &phase.frames);
-    json!({
+    let waits = &phase.waits;
+    let mut value = frames_as_json(&phase.frames);
+    let model = json!({
         "tokens": phase.tokens,
         "tokens_per_second": rate(phase),
-        "frames": frames.count(),
-        "frame_ms_p50": frames.percentile(50).map(milliseconds),
-        "frame_ms_max": frames.longest().map(milliseconds),
         "frames_held": waits.count(),
         "frame_wait_ms_p50": waits.percentile(50).map(milliseconds),
         "frame_wait_ms_p99": waits.percentile(99).map(milliseconds),
         "frame_wait_ms_max": waits.longest().map(milliseconds),
         "item_macs": phase.item_macs,
+    });
+    if let (Value::Object(value), Value::Object(model)) = (&mut value, model) {
+        value.extend(model);
+    }
+    value
+}
+
+/// How long frames took.
+fn frames_as_json(frames: &Spread) -> Value {
+    json!({
+        "frames": frames.count(),
+        "frame_ms_p50": frames.percentile(50).map(milliseconds),
+        "frame_ms_p99": frames.percentile(99).map(milliseconds),
+        "frame_ms_max": frames.longest().map(milliseconds),
     })
 }
 
+fn frames_as_text(frames: &Spread) -> String {
+    format!(
+        "{} frames were looked at, in {} ms (median), {} (p99), {} at most",
+        frames.count(),
+        shown(frames.percentile(50)),
+        shown(frames.percentile(99)),
+        shown(frames.longest())
+    )
+}
+
+fn shown(time: Option<Duration>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| format!("{:.2}", milliseconds(time)))
+}
+
 fn as_text(name: &str, phase: &Phase) -> String {
-    let (waits, frames) = (&phase.waits, &phase.frames);
-    let shown =
-        |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), |time| format!("{:.2}", milliseconds(time)));
+    let waits = &phase.waits;
     let verdict = match waits.longest() {
         None => "no frame met it: more --runs or frames",
         Some(longest) if longest <= ITEM_MAX => "met",
         Some(_) => "MISSED",
     };
     format!(
-        "{name}: {} frames came due while the model computed, and waited {} ms (median), {} (p99), {} at most (bar {}: {verdict}); {} \
-         frames were looked at, in {} ms (median), {} at most; {} tokens at {:.1}/s in items of {:.2} MMAC",
+        "{name}: {} frames came due while the model computed, and waited {} ms (median), {} (p99), {} at most (bar {}: {verdict}); {}; \
+         {} tokens at {:.1}/s in items of {:.2} MMAC",
         waits.count(),
         shown(waits.percentile(50)),
         shown(waits.percentile(99)),
         shown(waits.longest()),
         milliseconds(ITEM_MAX),
-        frames.count(),
-        shown(frames.percentile(50)),
-        shown(frames.longest()),
+        frames_as_text(&phase.frames),
         phase.tokens,
         rate(phase),
         phase.item_macs as f64 / 1e6,

@@ -57,7 +57,8 @@ fn a_frame_goes_between_two_items() {
             while !due.load(Ordering::Acquire) {
                 std::thread::yield_now();
             }
-            let claim = way.claim(&clock);
+            let claim = way.claim();
+            claim.is_ready(&clock);
             went.store(true, Ordering::Release);
             while !way.is_waited_for() {
                 std::thread::yield_now();
