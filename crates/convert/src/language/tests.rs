@@ -3,6 +3,7 @@ mod folders;
 mod forward;
 mod gguf;
 mod precisions;
+mod resume;
 mod tokenizers;
 
 use std::path::{Path, PathBuf};
