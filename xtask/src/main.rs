@@ -17,6 +17,7 @@ mod regions;
 mod scaling;
 mod shell;
 mod units;
+mod yocto;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "scaling", summary: "one to four cores of a Pi 4, by a model", run: scaling::run },
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },
+    Subcommand { name: "yocto", summary: "our Yocto layer: lint, parse, list of crates", run: yocto::run },
 ];
 
 fn main() -> ExitCode {

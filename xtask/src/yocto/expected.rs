@@ -1,0 +1,64 @@
+//! What recipe, image and kernel must come to once bitbake has put every layer together.
+
+use super::bitbake::Bitbake;
+use super::crates;
+use super::variables::Variables;
+
+/// A variable, and a word that must be among those of its value.
+type Expectation = (&'static str, &'static str);
+
+const RECIPE: &[Expectation] = &[
+    ("LIC_FILES_CHKSUM", "file://NOTICE;md5="),
+    ("PV", "+git"),
+    ("CARGO_BUILD_FLAGS", "--no-default-features"),
+    ("CARGO_BUILD_FLAGS", "--features broker"),
+    ("CARGO_BUILD_FLAGS", "--features v4l2"),
+    ("CARGO_BUILD_FLAGS", "--frozen"),
+    ("CONFFILES:clawdbot", "/etc/clawdbot/clawdbot.toml"),
+    ("SYSTEMD_SERVICE:clawdbot", "clawdbot.service"),
+    // What the class appends where it took the unit up.
+    ("pkg_postinst:clawdbot", "systemctl"),
+    ("USERADD_PARAM:clawdbot", "--groups video"),
+    ("RRECOMMENDS:clawdbot", "kernel-module-uvcvideo"),
+    ("SRC_URI", "destsuffix=clawdbot-"),
+];
+const IMAGE: &[Expectation] = &[("IMAGE_INSTALL", "clawdbot"), ("IMAGE_INSTALL", "kernel-module-vivid")];
+const KERNEL: &[Expectation] = &[("SRC_URI", "file://clawdbot-camera.cfg"), ("SRC_URI", "file://clawdbot-vivid.cfg")];
+
+/// Asks bitbake for all three.
+///
+/// # Errors
+/// Names the recipe, the variable and what is missing.
+pub(super) fn check(bitbake: &Bitbake<'_>) -> Result<String, String> {
+    let recipe = bitbake.variables("clawdbot")?;
+    met("clawdbot", &recipe, RECIPE)?;
+    let wanted = crates::of_repository()?.len();
+    let found = recipe.get("SRC_URI").matches("crate://crates.io/").count();
+    if found != wanted {
+        return Err(format!("clawdbot: SRC_URI names {found} crates, but Cargo.lock {wanted}"));
+    }
+    met("clawdbot-image", &bitbake.variables("clawdbot-image")?, IMAGE)?;
+    let kernel = bitbake.variables("virtual/kernel")?;
+    met(kernel.get("PN"), &kernel, KERNEL)?;
+    let [rust, kernel_name, kernel_version] = [recipe.get("RUSTVERSION"), kernel.get("PN"), kernel.get("PV")];
+    Ok(format!("{found} crates, Rust {rust}, {kernel_name} {kernel_version}"))
+}
+
+fn met(recipe: &str, variables: &Variables, expectations: &[Expectation]) -> Result<(), String> {
+    let missed = expectations.iter().find(|(name, part)| !variables.get(name).contains(part));
+    missed.map_or(Ok(()), |(name, part)| {
+        Err(format!("{recipe}: {name} should hold {part:?}, but is {:?}", variables.get(name)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_without_its_part_is_an_error_that_names_it() {
+        let variables = Variables::read("IMAGE_INSTALL=\"packagegroup-core-boot clawdbot\"\n");
+        assert!(met("x", &variables, &IMAGE[..1]).is_ok());
+        assert!(met("x", &variables, IMAGE).is_err_and(|error| error.contains("kernel-module-vivid")));
+    }
+}
