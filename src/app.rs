@@ -126,7 +126,7 @@ pub(crate) fn run(
     }));
     tracing::info!(isa = isa.name(), model = bundle.origin().name, "MQTT broker at {}:{}", address.0, address.1);
 
-    let (stages, state_folder) = (stages(config, root), environment.state_folder());
+    let stages = stages(config, root);
     let heartbeats = Arc::new(Heartbeats::new(Arc::clone(&clock)));
     runtime.spawn(health::supervise(Arc::clone(&heartbeats), Arc::clone(&clock)));
     let threads = if brain.is_some() { config.compute.threads } else { config.detector.threads };
@@ -150,7 +150,7 @@ pub(crate) fn run(
             isa,
             brain: brain.as_ref(),
             workers: &workers,
-            state_folder: state_folder.as_deref(),
+            environment,
             seed,
         };
         thread::scope(|scope| parts.live(scope))
@@ -228,7 +228,7 @@ struct Parts<'a> {
     isa: clawdbot_kernels::isa::Isa,
     brain: Option<&'a Brain>,
     workers: &'a Arc<Workers>,
-    state_folder: Option<&'a std::path::Path>,
+    environment: &'a Environment,
     seed: u64,
 }
 

@@ -9,6 +9,7 @@ mod detect;
 mod devices;
 mod eval;
 mod generate;
+mod health;
 mod inspect;
 mod kernels;
 mod looker;
@@ -52,6 +53,8 @@ enum Command {
     Devices(devices::Arguments),
     /// Let a language model answer a prompt.
     Generate(Box<generate::Arguments>),
+    /// Ask the daemon that runs here how it fares.
+    Health(health::Arguments),
     /// Show what a model bundle is, takes, gives and costs.
     Inspect(inspect::Arguments),
     /// Show which kernel each operator runs, here or on another core.
@@ -131,6 +134,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Eval(command) => eval::run(&command),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
     }

@@ -1,10 +1,11 @@
 //! Whether the daemon is well, and telling systemd so.
 //!
 //! Every stage owns a [`Heart`] and beats it whenever it comes round. The watchdog is fed by [`supervise`], which looks
-//! at all of them, not by a timer: a stage that hangs gets the daemon restarted. All calls here do nothing where no
-//! service manager listens.
+//! at all of them, not by a timer: a stage that hangs gets the daemon restarted. All calls that speak to
+//! systemd do nothing where no service manager listens. Whoever has none asks for the sign of life that the daemon leaves.
 
 mod heartbeats;
+mod sign;
 
 use std::fs;
 use std::io;
@@ -16,6 +17,7 @@ use clawdbot_flow::rooted::Root;
 use sd_notify::NotifyState;
 
 pub(crate) use heartbeats::{Heartbeat, Heartbeats};
+pub(crate) use sign::{RENEW_EVERY, Sign, SignOfLife};
 
 /// How often the supervisor looks where no watchdog sets the pace.
 const LOOK_EVERY_DEFAULT: Duration = Duration::from_secs(10);

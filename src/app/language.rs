@@ -82,6 +82,7 @@ impl Parts<'_> {
         brain: &'scope Brain,
     ) -> Result<(), AppError> {
         let heart = self.heartbeats.register("answering", reporting::ANSWERING_SILENCE_MAX);
+        let state_folder = self.environment.state_folder();
         thread::Builder::new().name("answering".into()).spawn_scoped(scope, move || {
             let lent = Lent {
                 clock: self.clock,
@@ -93,7 +94,7 @@ impl Parts<'_> {
                 name: &brain.info.name,
                 events: &brain.events,
                 telling: self.telling,
-                state_folder: self.state_folder,
+                state_folder: state_folder.as_deref(),
                 seed: self.seed,
                 heartbeat: &|| heart.beat(),
             };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clawdbot_flow::clock::Monotonic;
 
 use super::{CameraStage, Parts};
-use crate::health::{self, Vitals};
+use crate::health::{self, SignOfLife, Vitals};
 use crate::mqtt::payload::{
     CameraHealth, CameraInfo, CameraStats, DetectorHealth, DetectorStats, HealthReport, HeartbeatReport, InfoReport,
     LanguageStats, LinkHealth, ModelInfo, SensorHealth, StatsReport,
@@ -53,6 +53,9 @@ struct Reporter<'a> {
     /// What makes `health` news: alive, connected, why not, and each camera's state.
     gist: Option<Gist>,
     stats_at: Monotonic,
+    /// What `clawdbot health` reads, and when it was renewed; `None` without a runtime folder.
+    sign: Option<SignOfLife>,
+    sign_at: Option<Monotonic>,
     before: Vec<CameraCounts>,
     inferences_before: u64,
     broker_was_alive: bool,
@@ -86,6 +89,8 @@ impl<'a> Reporter<'a> {
             health_at: None,
             gist: None,
             stats_at: parts.clock.monotonic(),
+            sign: parts.environment.runtime_folder().and_then(|folder| SignOfLife::begin(&folder, parts.root)),
+            sign_at: None,
             before: parts.stages.iter().map(CameraCounts::of).collect(),
             inferences_before: 0,
             broker_was_alive: true,
@@ -98,6 +103,7 @@ impl<'a> Reporter<'a> {
             self.broker_was_alive = false;
             tracing::error!("the embedded broker has ended; restart clawdbot, or configure another broker");
         }
+        self.give_sign(now);
         let (report, gist) = self.health(now);
         let due = self.health_at.is_none_or(|at| now.since(at) >= HEALTH_EVERY);
         if due || self.gist.as_ref() != Some(&gist) {
@@ -108,6 +114,15 @@ impl<'a> Reporter<'a> {
         if now.since(self.stats_at) >= STATS_EVERY {
             let stats = self.stats(now);
             self.parts.telling.send(self.parts.telling.composer().stats(&stats));
+        }
+    }
+
+    /// Renews the sign of life that `clawdbot health` reads.
+    fn give_sign(&mut self, now: Monotonic) {
+        let Some(sign) = &self.sign else { return };
+        if self.sign_at.is_none_or(|at| now.since(at) >= health::RENEW_EVERY) {
+            self.sign_at = Some(now);
+            sign.renew(&Vitals::read(self.parts.heartbeats, self.parts.clock, self.parts.root));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Every environment variable that the daemon looks at, and nowhere else is one named.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clawdbot_kernels::isa::Isa;
 
@@ -51,10 +52,16 @@ const STATE_DIRECTORY: Variable = Variable {
     default: "no state is kept from one start to the next",
     about: "The folder for what outlives a restart, set by systemd (`StateDirectory=`).",
 };
+/// Where systemd lets us leave what only a running daemon has.
+const RUNTIME_DIRECTORY: Variable = Variable {
+    name: "RUNTIME_DIRECTORY",
+    default: "`clawdbot health` cannot ask the daemon",
+    about: "The folder for what lives as long as the daemon, set by systemd (`RuntimeDirectory=`); see `clawdbot health`.",
+};
 
 /// All of them, beside the override of each key (`CLAWDBOT__SECTION__KEY`).
 pub(crate) const VARIABLES: &[Variable] =
-    &[MAX_CONCURRENCY, BATCH_SIZE, ISA, LOG, CREDENTIALS_DIRECTORY, STATE_DIRECTORY];
+    &[MAX_CONCURRENCY, BATCH_SIZE, ISA, LOG, CREDENTIALS_DIRECTORY, STATE_DIRECTORY, RUNTIME_DIRECTORY];
 
 /// How the name of every key's override begins: `CLAWDBOT__MQTT__HOST`, `CLAWDBOT__CAMERA__0__ID`.
 pub(super) const OVERRIDE_PREFIX: &str = "CLAWDBOT__";
@@ -110,8 +117,17 @@ impl Environment {
     }
 
     /// The folder for what outlives a restart, if there is one.
-    pub(crate) fn state_folder(&self) -> Option<std::path::PathBuf> {
-        // systemd separates several by colons; the first is ours.
-        self.get(STATE_DIRECTORY)?.split(':').next().map(std::path::PathBuf::from)
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        self.first_folder(STATE_DIRECTORY)
+    }
+
+    /// The folder for what lives as long as the daemon, if there is one.
+    pub(crate) fn runtime_folder(&self) -> Option<PathBuf> {
+        self.first_folder(RUNTIME_DIRECTORY)
+    }
+
+    /// systemd separates several folders by colons; the first is ours.
+    fn first_folder(&self, variable: Variable) -> Option<PathBuf> {
+        self.get(variable)?.split(':').next().map(PathBuf::from)
     }
 }
