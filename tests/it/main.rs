@@ -12,6 +12,7 @@ mod asking;
 mod daemon;
 mod detect;
 mod detector;
+mod health;
 mod language;
 mod npz;
 mod published;

@@ -5,6 +5,7 @@
 mod accuracy;
 mod bundle_default;
 mod check;
+mod container;
 mod counts;
 mod cross;
 mod kernels;
@@ -37,6 +38,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "accuracy", summary: "what INT8 costs, on coco-open", run: accuracy::run_accuracy },
     Subcommand { name: "bundle-default", summary: "rebuild assets/ from public packages", run: bundle_default::run },
     Subcommand { name: "check", summary: "everything to run before a commit", run: check::run },
+    Subcommand { name: "container", summary: "build and prove the container image", run: container::run },
     Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
