@@ -32,15 +32,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn answer(folder: &Path, root: &Root, json: bool) -> Result<(), Failure> {
-    let failure = match Sign::read(folder, root) {
+    let reason = match Sign::read(folder, root) {
         Ok(sign) if json => return print(&json!({ "ok": true, "sign": sign }).to_string()),
         Ok(sign) => return print(&text(&sign)),
-        Err(unwell) => Failure::Failed(unwell.to_string()),
+        Err(unwell) => unwell.to_string(),
     };
-    if let (true, Failure::Failed(reason)) = (json, &failure) {
+    if json {
         print(&json!({ "ok": false, "reason": reason }).to_string())?;
     }
-    Err(failure)
+    Err(Failure::Failed(reason))
 }
 
 /// One line: `well: process 7, version 0.1.0, up 61 s, 4 stages move, the quietest camera/front (1000 of 6000 ms)`.

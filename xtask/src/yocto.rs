@@ -83,7 +83,8 @@ fn read_layer(path: &str) -> Result<String, String> {
 /// # Errors
 /// Names the file that cannot be read.
 fn read_repository(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(process::repository_root().join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+    std::fs::read_to_string(process::repository_root().join(path))
+        .map_err(|error| format!("cannot read {path}: {error}"))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::architecture::Architecture;
-use crate::process::{self, repository_root};
 use crate::Outcome;
+use crate::process::{self, repository_root};
 
 const DOCKERFILE: &str = "deploy/docker/Dockerfile";
 
@@ -83,7 +83,8 @@ impl Image {
     /// When its files cannot be looked at.
     pub(super) fn sizes(&self) -> Result<String, String> {
         let bytes = |path: &Path| {
-            let said = process::output(process::command("du", &["--summarize", "--apparent-size", "--bytes"]).arg(path))?;
+            let said =
+                process::output(process::command("du", &["--summarize", "--apparent-size", "--bytes"]).arg(path))?;
             said.split_whitespace().next().and_then(|word| word.parse::<u64>().ok()).ok_or(said)
         };
         let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);

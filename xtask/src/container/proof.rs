@@ -64,7 +64,9 @@ fn is_status(message: &Message, state: &str) -> bool {
 }
 
 fn is_new(message: &Message) -> bool {
-    message.topic.ends_with("/camera/clip/event") && message.data["change"] == "new" && message.data["label"] != Value::Null
+    message.topic.ends_with("/camera/clip/event")
+        && message.data["change"] == "new"
+        && message.data["label"] != Value::Null
 }
 
 /// What the image's own health check says.
@@ -102,7 +104,8 @@ impl Drop for Daemon {
 
 impl Daemon {
     fn start(sandbox: &Sandbox<'_>, image: &Image, port: u16) -> Result<Self, String> {
-        let words: Vec<&str> = image.settings.entrypoint.iter().chain(&image.settings.cmd).map(String::as_str).collect();
+        let words: Vec<&str> =
+            image.settings.entrypoint.iter().chain(&image.settings.cmd).map(String::as_str).collect();
         let port = port.to_string();
         let environment = [
             ("CLAWDBOT__NODE__NAME", NODE),

@@ -69,7 +69,15 @@ impl<'a> Sandbox<'a> {
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
         let mut command = Command::new("setpriv");
         command.args([format!("--reuid={id}"), format!("--regid={group}"), format!("--groups={}", groups.join(","))]);
-        command.args(["--", "bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--as-pid-1"]);
+        command.args([
+            "--",
+            "bwrap",
+            "--unshare-user",
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-uts",
+            "--as-pid-1",
+        ]);
         command.args(["--die-with-parent", "--clearenv", "--ro-bind"]).arg(&self.image.root).arg("/");
         command.args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
         for mounted in self.mounted() {
@@ -92,11 +100,13 @@ impl<'a> Sandbox<'a> {
 impl User {
     /// The user of this number as the image's own lists know it, with all its groups, as engines do it.
     fn find(number: &str, passwd: &str, group: &str) -> Result<Self, String> {
-        let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|entry| entry.get(2) == Some(&number));
+        let entry =
+            passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|entry| entry.get(2) == Some(&number));
         let [name, _, id, first, ..] = entry.as_deref().unwrap_or_default() else {
             return Err(format!("the image's user {number:?} is not in its /etc/passwd"));
         };
-        let parsed = |word: &str| word.parse::<u32>().map_err(|error| format!("/etc/passwd of the image: {word:?}: {error}"));
+        let parsed =
+            |word: &str| word.parse::<u32>().map_err(|error| format!("/etc/passwd of the image: {word:?}: {error}"));
         let mut groups = vec![parsed(first)?];
         for line in group.lines() {
             let entry: Vec<&str> = line.split(':').collect();
@@ -117,7 +127,8 @@ impl User {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nclawdbot:x:10001:10001::/var/lib/clawdbot:/usr/sbin/nologin\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/bash\nclawdbot:x:10001:10001::/var/lib/clawdbot:/usr/sbin/nologin\n";
 
     #[test]
     fn a_user_has_the_groups_that_name_it() {

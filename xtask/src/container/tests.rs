@@ -25,7 +25,9 @@ fn binaries_are_named_by_architecture() {
 fn compose_speaks_of_the_image_s_user_and_folders() {
     let (dockerfile, compose) = (read("deploy/docker/Dockerfile"), read("deploy/docker/compose.yaml"));
     assert!(dockerfile.contains("\nUSER 10001\n") && dockerfile.contains("--uid 10001 "));
-    assert!(compose.contains("/run/clawdbot:uid=10001,gid=10001,mode=0750") && compose.contains("state:/var/lib/clawdbot"));
+    assert!(
+        compose.contains("/run/clawdbot:uid=10001,gid=10001,mode=0750") && compose.contains("state:/var/lib/clawdbot")
+    );
     assert!(dockerfile.contains("STATE_DIRECTORY=/var/lib/clawdbot RUNTIME_DIRECTORY=/run/clawdbot"));
 }
 

@@ -144,7 +144,9 @@ fn complaints(said: &str) -> impl Iterator<Item = &str> {
 /// The first line that begins with `start`.
 fn line(said: &str, start: &str) -> Result<String, String> {
     let found = said.lines().find(|line| line.starts_with(start));
-    found.map(ToOwned::to_owned).ok_or_else(|| format!("bitbake said no line that begins with {start:?}:\n{}", tail(said)))
+    found
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| format!("bitbake said no line that begins with {start:?}:\n{}", tail(said)))
 }
 
 fn tail(said: &str) -> String {

@@ -14,8 +14,6 @@ use crate::process::{self, cargo, repository_root, target_directory};
 pub(super) struct BuildFolder {
     /// Where it is.
     pub(super) path: PathBuf,
-    /// The machine that it builds for.
-    pub(super) machine: String,
 }
 
 impl BuildFolder {
@@ -25,7 +23,7 @@ impl BuildFolder {
     /// When a file cannot be written, or cargo cannot fetch the crates.
     pub(super) fn make(sources: &Sources, machine: &str) -> Result<Self, String> {
         let path = target_directory().join("yocto").join(format!("{}-{machine}", sources.name()));
-        let folder = Self { path, machine: machine.to_owned() };
+        let folder = Self { path };
         write(&folder.path.join("conf/local.conf"), &local(machine, &folder.mirror()))?;
         write(&folder.path.join("conf/bblayers.conf"), &layers(&sources.layers, &repository_root().join(LAYER)))?;
         // The layer's checkout belongs to somebody else than the user that bitbake runs as; git wants to be told.
@@ -119,7 +117,9 @@ mod tests {
     #[test]
     fn our_layer_stands_beside_the_others() {
         let text = layers(&[PathBuf::from("/s/openembedded-core/meta"), PathBuf::from("/s/meta-x")], Path::new("/r/y"));
-        assert!(text.contains("BBLAYERS = \" \\\n    /s/openembedded-core/meta \\\n    /s/meta-x \\\n    /r/y \\\n\"\n"));
+        assert!(
+            text.contains("BBLAYERS = \" \\\n    /s/openembedded-core/meta \\\n    /s/meta-x \\\n    /r/y \\\n\"\n")
+        );
     }
 
     #[test]

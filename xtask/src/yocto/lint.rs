@@ -41,7 +41,8 @@ fn linted(layer: &Path) -> Result<Vec<PathBuf>, String> {
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-            let ends_with = |endings: &[&str]| path.extension().is_some_and(|end| endings.iter().any(|one| end == *one));
+            let ends_with =
+                |endings: &[&str]| path.extension().is_some_and(|end| endings.iter().any(|one| end == *one));
             if path.is_dir() {
                 folders.push(path);
             } else if ends_with(&["bb", "bbappend", "inc"]) || path.ends_with("conf/layer.conf") {

@@ -80,7 +80,10 @@ fn a_folder_of_sources_that_lacks_something_says_how_it_must_look() {
     put("bitbake/bin/bitbake");
     put("openembedded-core/meta/conf/layer.conf");
     let error = Sources::find(folder.path()).unwrap_err();
-    assert!(error.contains("meta-raspberrypi/conf/layer.conf is missing") && error.contains(sources::LAYOUT), "{error}");
+    assert!(
+        error.contains("meta-raspberrypi/conf/layer.conf is missing") && error.contains(sources::LAYOUT),
+        "{error}"
+    );
     put("meta-raspberrypi/conf/layer.conf");
     put("meta-newer-rust/conf/layer.conf");
     let layers = Sources::find(folder.path()).unwrap().layers;

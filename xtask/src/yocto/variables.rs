@@ -20,7 +20,8 @@ impl Variables {
                 value = format!("{}\n{next}", value.strip_suffix('\\').unwrap_or(&value));
             }
             let value = value.strip_suffix('"').unwrap_or(&value).replace("\\\"", "\"").replace("\\$", "$");
-            variables.insert(name.to_owned(), value);
+            // Variables come first; what looks like one behind them is a line of a function.
+            variables.entry(name.to_owned()).or_insert(value);
         }
         Self(variables)
     }
@@ -51,7 +52,7 @@ mod tests {
     #[test]
     fn values_are_read_over_lines_and_with_quotes() {
         let text = "NOTE: x=\"1\"\n# $S\n#   set x\nS=\"/w/clawdbot-0.1.0\"\nexport CARGO_HOME=\"/w/cargo\"\n\
-                    MANY=\"a \\\nb \\\n\"\nSAYS=\"\\\"x\\\" costs \\$1\"\nEMPTY=\"\"\ndo_x () {\n  y z\n}\n";
+                    MANY=\"a \\\nb \\\n\"\nSAYS=\"\\\"x\\\" costs \\$1\"\nEMPTY=\"\"\ndo_x () {\nS=\"else\"\n}\n";
         let variables = Variables::read(text);
         assert_eq!(variables.get("S"), "/w/clawdbot-0.1.0");
         assert_eq!(variables.get("CARGO_HOME"), "/w/cargo");
