@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use super::LAYER;
 use super::build_folder::BuildFolder;
 use super::sources::Sources;
 use super::variables::Variables;
@@ -94,38 +95,44 @@ impl<'a> Bitbake<'a> {
         Err(format!("`bitbake {}` is not content ({}); {}:\n{end}", arguments.join(" "), output.status, log.display()))
     }
 
-    /// Reads every recipe of every layer.
-    ///
-    /// # Errors
-    /// With bitbake's own words.
-    pub(super) fn parse(&self) -> Result<String, String> {
-        line(&self.say("parse", &["-p"])?, "Parsing of ")
-    }
-
-    /// Every variable of `recipe`.
+    /// Every variable of one of our recipes, a path below the layer, appends of all layers included.
     ///
     /// # Errors
     /// With bitbake's own words.
     pub(super) fn variables(&self, recipe: &str) -> Result<Variables, String> {
-        let said = self.say(&format!("variables-{}", recipe.replace('/', "-")), &["-e", recipe])?;
+        let said = self.say("variables", &["-e", "-b", &of_layer(recipe)])?;
         Ok(Variables::read(&said))
     }
 
-    /// Runs one task of `recipe` with those before it.
+    /// Every variable of the recipe that provides `target`; all recipes are read for that.
+    ///
+    /// # Errors
+    /// With bitbake's own words.
+    pub(super) fn variables_of_provider(&self, target: &str) -> Result<Variables, String> {
+        Ok(Variables::read(&self.say("variables-of-provider", &["-e", target])?))
+    }
+
+    /// Runs one task of one of our recipes, and those before it.
     ///
     /// # Errors
     /// With bitbake's own words.
     pub(super) fn task(&self, recipe: &str, task: &str) -> Outcome {
-        self.say(task, &["-c", task, recipe]).map(drop)
+        self.say(task, &["-b", &of_layer(recipe), "-c", task]).map(drop)
     }
 
-    /// Goes through all that building `recipe` would take, and does nothing of it.
+    /// Reads every recipe of every layer, goes through all that building `target` would take, and does nothing of it.
     ///
     /// # Errors
     /// With bitbake's own words.
-    pub(super) fn dry_run(&self, recipe: &str) -> Result<String, String> {
-        line(&self.say("dry-run", &["-n", recipe])?, "NOTE: Tasks Summary: ")
+    pub(super) fn dry_run(&self, target: &str) -> Result<String, String> {
+        let said = self.say("dry-run", &["-n", target])?;
+        Ok(format!("{} {}", line(&said, "Parsing of ")?, line(&said, "NOTE: Tasks Summary: ")?))
     }
+}
+
+/// The whole path of a file of the layer.
+fn of_layer(path: &str) -> String {
+    process::repository_root().join(LAYER).join(path).to_string_lossy().into_owned()
 }
 
 /// Whether `locale -a` names the one that bitbake wants; C libraries spell the encoding in two ways.

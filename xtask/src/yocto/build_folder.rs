@@ -1,7 +1,6 @@
 //! bitbake's build folder: configuration as an integrator writes it, a home, and a mirror of crates, so that nothing is
 //! fetched over the network.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::sources::Sources;
@@ -102,10 +101,8 @@ PREMIRRORS:prepend = "crate://.*/.* file://{mirror}/ "
 
 fn layers(beside: &[PathBuf], ours: &Path) -> String {
     let mut text = "BBPATH = \"${TOPDIR}\"\nBBFILES ?= \"\"\nBBLAYERS = \" \\\n".to_owned();
-    for layer in beside.iter().map(PathBuf::as_path).chain([ours]) {
-        // Writing to a String cannot fail.
-        drop(writeln!(text, "    {} \\", layer.display()));
-    }
+    let layers = beside.iter().map(PathBuf::as_path).chain([ours]);
+    text.extend(layers.map(|layer| format!("    {} \\\n", layer.display())));
     text.push_str("\"\n");
     text
 }

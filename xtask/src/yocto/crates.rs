@@ -1,8 +1,6 @@
 //! The list of crates that the recipe downloads, made of Cargo.lock: `crate://` URIs and their SHA-256, in the form that
 //! oe-core's class `cargo-update-recipe-crates` writes.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 
 use super::read_repository;
@@ -31,6 +29,16 @@ impl Crate {
     /// The name of its archive, as cargo and bitbake call it.
     pub(super) fn archive(&self) -> String {
         format!("{}-{}.crate", self.name, self.version)
+    }
+
+    /// Its line of SRC_URI.
+    fn uri(&self) -> String {
+        format!("    crate://crates.io/{}/{} \\\n", self.name, self.version)
+    }
+
+    /// The line with its checksum; bitbake's name for it has the version too, since a lock file may hold several.
+    fn checksum(&self) -> String {
+        format!("SRC_URI[{}-{}.sha256sum] = \"{}\"\n", self.name, self.version, self.sha256)
     }
 }
 
@@ -75,14 +83,9 @@ pub(super) fn of_lock(text: &str) -> Result<Vec<Crate>, String> {
 /// The list as bitbake reads it.
 pub(super) fn render(crates: &[Crate]) -> String {
     let mut text = format!("{HEAD}\nSRC_URI += \" \\\n");
-    for Crate { name, version, .. } in crates {
-        // Writing to a String cannot fail.
-        drop(writeln!(text, "    crate://crates.io/{name}/{version} \\"));
-    }
+    text.extend(crates.iter().map(Crate::uri));
     text.push_str("\"\n\n");
-    for Crate { name, version, sha256 } in crates {
-        drop(writeln!(text, "SRC_URI[{name}-{version}.sha256sum] = \"{sha256}\""));
-    }
+    text.extend(crates.iter().map(Crate::checksum));
     text
 }
 

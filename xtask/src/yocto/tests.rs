@@ -15,7 +15,7 @@ fn of_workspace(key: &str) -> String {
 }
 
 fn recipe() -> String {
-    read_layer(RECIPE).unwrap()
+    read_repository(&format!("{LAYER}/{RECIPE}")).unwrap()
 }
 
 #[test]

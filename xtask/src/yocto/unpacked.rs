@@ -15,8 +15,8 @@ use crate::process::{self, cargo};
 /// # Errors
 /// When bitbake or cargo is not content, or another commit than ours was unpacked.
 pub(super) fn check(bitbake: &Bitbake<'_>, folder: &BuildFolder) -> Result<String, String> {
-    bitbake.task("clawdbot", "unpack")?;
-    let recipe = bitbake.variables("clawdbot")?;
+    bitbake.task(super::RECIPE, "unpack")?;
+    let recipe = bitbake.variables(super::RECIPE)?;
     let source = Path::new(recipe.get("S"));
     let (ours, theirs) = (commit(process::repository_root())?, commit(source)?);
     if ours != theirs {
