@@ -16,8 +16,8 @@ const RECIPE: &[Expectation] = &[
     ("CARGO_BUILD_FLAGS", "--frozen"),
     ("CONFFILES:clawdbot", "/etc/clawdbot/clawdbot.toml"),
     ("SYSTEMD_SERVICE:clawdbot", "clawdbot.service"),
-    // What the class appends where it took the unit up.
-    ("pkg_postinst:clawdbot", "systemctl"),
+    // What the class for units adds where the distribution has systemd.
+    ("DEPENDS", "systemd-systemctl-native"),
     ("USERADD_PARAM:clawdbot", "--groups video"),
     ("RRECOMMENDS:clawdbot", "kernel-module-uvcvideo"),
     ("SRC_URI", "destsuffix=clawdbot-"),
