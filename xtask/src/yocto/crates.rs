@@ -15,6 +15,8 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const HEAD: &str = "\
 # Made of Cargo.lock by `cargo xtask yocto crates`; `cargo test -p xtask` holds them equal. Not by bitbake's update_crates,
 # which takes every Cargo.lock of the tree, that of benches/peers too.
+
+# nooelint: oelint.vars.inconspaces,oelint.vars.notneededspace
 ";
 
 /// One crate of the registry.
@@ -82,7 +84,7 @@ pub(super) fn of_lock(text: &str) -> Result<Vec<Crate>, String> {
 
 /// The list as bitbake reads it.
 pub(super) fn render(crates: &[Crate]) -> String {
-    let mut text = format!("{HEAD}\nSRC_URI += \" \\\n");
+    let mut text = format!("{HEAD}SRC_URI += \" \\\n");
     text.extend(crates.iter().map(Crate::uri));
     text.push_str("\"\n\n");
     text.extend(crates.iter().map(Crate::checksum));

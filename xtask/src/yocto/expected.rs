@@ -18,7 +18,7 @@ const RECIPE: &[Expectation] = &[
     ("SYSTEMD_SERVICE:clawdbot", "clawdbot.service"),
     // What the class for units adds where the distribution has systemd.
     ("DEPENDS", "systemd-systemctl-native"),
-    ("USERADD_PARAM:clawdbot", "--groups video"),
+    ("USERADD_PARAM:clawdbot", "-G video"),
     ("RRECOMMENDS:clawdbot", "kernel-module-uvcvideo"),
     ("SRC_URI", "destsuffix=clawdbot-"),
 ];

@@ -1,6 +1,5 @@
 SUMMARY = "Cameras and sensors to MQTT events, on INT8 kernels of its own"
-DESCRIPTION = "Headless daemon for small boards: it watches cameras and sensors, finds objects with a neural network that \
-runs on its own INT8 kernels, answers questions with a language model, and tells what happens over MQTT."
+DESCRIPTION = "Watches cameras and sensors, finds objects by a neural network, asks a language model, tells it all over MQTT."
 HOMEPAGE = "https://example.org/clawdbot"
 BUGTRACKER = "https://example.org/clawdbot/issues"
 SECTION = "multimedia"
@@ -9,7 +8,7 @@ CVE_PRODUCT = "clawdbot"
 # Our own code under either of the first two; the bundled network, font, clip and V4L2 bindings as NOTICE says; the linked
 # crates under no other than these (deny.toml).
 LICENSE = "(MIT | Apache-2.0) & Apache-2.0 & BSD-3-Clause & CC0-1.0 & ISC & MIT & Zlib"
-LIC_FILES_CHKSUM = " \
+LIC_FILES_CHKSUM = "\
     file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57 \
     file://LICENSE-MIT;md5=86bee92be7c5edf92f148c10fa9d7c4c \
     file://NOTICE;md5=3cae8956006faf506f2f164456e24ea1 \
@@ -20,10 +19,12 @@ PV = "0.1.0+git"
 
 # The commit that is checked out where the layer lies: whoever pins the checkout has pinned recipe, crates and source
 # together. To build from a mirror set CLAWDBOT_GIT (with a branch) and SRCREV.
-CLAWDBOT_GIT ?= "git://${CLAWDBOT_CHECKOUT};protocol=file;usehead=1"
-SRCREV ?= "${AUTOREV}"
+CLAWDBOT_GIT ?= "git://${@os.path.normpath(d.getVar('THISDIR') + '/../../../..')};protocol=file;usehead=1;nobranch=1"
 # With destsuffix the source is where S points in every series, before and after the move to UNPACKDIR.
 SRC_URI = "${CLAWDBOT_GIT};destsuffix=${BP}"
+# It moves only when the layer's own checkout does.
+# nooelint: oelint.vars.autorev
+SRCREV ?= "${AUTOREV}"
 require ${BPN}-crates.inc
 
 inherit cargo features_check systemd useradd
@@ -43,6 +44,7 @@ CARGO_BUILD_FLAGS:append = " --no-default-features --package clawdbot ${PACKAGEC
 
 # rust-version of Cargo.toml. An older compiler would fail an hour into the build, on a crate that nobody knows.
 CLAWDBOT_RUST_MIN = "1.89"
+# nooelint: oelint.task.noanonpython
 python () {
     rust_min = d.getVar("CLAWDBOT_RUST_MIN")
     rust = (d.getVar("RUSTVERSION") or "").rstrip("%")
@@ -66,8 +68,9 @@ SYSTEMD_SERVICE:${PN} = "clawdbot.service"
 
 # The user is made when the image is, so that a read-only root has it; sysusers.d is therefore not installed.
 USERADD_PACKAGES = "${PN}"
-USERADD_PARAM:${PN} = "--system --user-group --groups video --no-create-home --home-dir ${localstatedir}/lib/clawdbot \
---shell ${base_sbindir}/nologin clawdbot"
+CLAWDBOT_HOME = "${localstatedir}/lib/clawdbot"
+CLAWDBOT_SHELL = "${base_sbindir}/nologin"
+USERADD_PARAM:${PN} = "--system -U -G video -M -d ${CLAWDBOT_HOME} -s ${CLAWDBOT_SHELL} clawdbot"
 
 FILES:${PN} += "${nonarch_libdir}/modules-load.d"
 CONFFILES:${PN} = "${sysconfdir}/clawdbot/clawdbot.toml"

@@ -1,3 +1,4 @@
+# nooelint: oelint.var.suggestedvar.CVE_PRODUCT
 SUMMARY = "A board that runs clawdbot and nothing else"
 DESCRIPTION = "Boots to the started daemon. No login is set up: add ssh-server-dropbear and a key, or what your fleet uses."
 HOMEPAGE = "https://example.org/clawdbot"
@@ -9,7 +10,7 @@ inherit core-image features_check
 
 REQUIRED_DISTRO_FEATURES = "systemd"
 
-IMAGE_INSTALL = " \
+IMAGE_INSTALL = "\
     packagegroup-core-boot \
     packagegroup-base \
     clawdbot \
