@@ -8,10 +8,12 @@ use sha2::{Digest as _, Sha256};
 use super::architecture::Architecture;
 use crate::process;
 
-/// What mmdebstrap is told. The slim images leave these files out too; copyright files stay.
-const ARGUMENTS: [&str; 7] = [
+/// What mmdebstrap is told. Without `usr-is-merged` apt would take the program that merges, and all of Perl with it. The slim
+/// images leave these files out too; copyright files stay.
+const ARGUMENTS: [&str; 8] = [
     "--variant=minbase",
-    "--aptopt=Apt::Install-Recommends \"false\"",
+    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+    "--include=usr-is-merged",
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/info/*",
