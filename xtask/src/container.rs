@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for program in ["buildah", "bwrap", "mmdebstrap", "mosquitto_sub", "setpriv"] {
         if !process::is_installed(program) {
             return Err(format!(
-                "{program} is not installed: apt-get install buildah bubblewrap mmdebstrap mosquitto mosquitto-clients util-linux"
+                "{program} is not installed: apt-get install buildah bubblewrap mmdebstrap arch-test mosquitto mosquitto-clients util-linux"
             ));
         }
     }

@@ -13,6 +13,8 @@ use crate::process;
 const LOCALE: &str = "en_US.UTF-8";
 /// `nobody`: whom a session that is root runs bitbake as, which refuses root.
 const NOBODY: &str = "65534";
+/// blacksail would have AND and OR in LICENSE, which scarthgap does not know.
+const OLD_LICENSE_SYNTAX: &str = "LICENSE is using an old syntax";
 /// As many lines of bitbake's words end an error.
 const TAIL_LINES: usize = 40;
 
@@ -140,12 +142,10 @@ fn has_locale(list: &str) -> bool {
     list.lines().any(|name| name.eq_ignore_ascii_case(LOCALE) || name.eq_ignore_ascii_case("en_US.utf8"))
 }
 
-/// Warnings and errors about us.
+/// Warnings and errors about us: the rest of the world's are not ours to mend.
 fn complaints(said: &str) -> impl Iterator<Item = &str> {
-    said.lines().filter(|line| line.starts_with("WARNING: ") || line.starts_with("ERROR: ")).filter(|line| {
-        // The rest of the world's warnings are not ours to mend.
-        line.contains("clawdbot")
-    })
+    let loud = said.lines().filter(|line| line.starts_with("WARNING: ") || line.starts_with("ERROR: "));
+    loud.filter(|line| line.contains("clawdbot") && !line.contains(OLD_LICENSE_SYNTAX))
 }
 
 /// The first line that begins with `start`.
@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_warning_about_us_is_a_complaint_and_another_s_is_none() {
-        let said = "WARNING: Layer clawdbot should set LAYERSERIES_COMPAT_clawdbot\nWARNING: Host distribution\nNOTE: clawdbot\n";
+        let said = "WARNING: Layer clawdbot should set LAYERSERIES_COMPAT_clawdbot\nWARNING: Host distribution\nNOTE: clawdbot\n\
+                    WARNING: clawdbot: LICENSE is using an old syntax and should be upgraded\n";
         assert_eq!(complaints(said).count(), 1);
     }
 

@@ -67,7 +67,11 @@ mod tests {
     fn every_file_that_bitbake_reads_is_linted() {
         let layer = repository_root().join(LAYER);
         let files = linted(&layer).unwrap();
-        for part in ["recipes-clawdbot/clawdbot/clawdbot_git.bb", "conf/layer.conf", "recipes-kernel/linux/linux-yocto_%.bbappend"] {
+        for part in [
+            "recipes-clawdbot/clawdbot/clawdbot_git.bb",
+            "conf/layer.conf",
+            "recipes-kernel/linux/linux-yocto_%.bbappend",
+        ] {
             assert!(files.contains(&layer.join(part)), "{part} is not among {files:?}");
         }
         assert!(!files.iter().any(|path| path.ends_with("README.md")));
