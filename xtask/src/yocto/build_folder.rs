@@ -94,7 +94,7 @@ CONNECTIVITY_CHECK_URIS = ""
 SANITY_TESTED_DISTROS = ""
 BB_HASHSERVE = ""
 BB_SIGNATURE_HANDLER = "OEBasicHash"
-PREMIRRORS:prepend = "https://static.crates.io/.* file://{mirror}/ "
+PREMIRRORS:prepend = "https://static.crates.io/.* file://{mirror}/ https://crates.io/.* file://{mirror}/ "
 "#
     )
 }
