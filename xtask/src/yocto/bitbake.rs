@@ -93,7 +93,8 @@ impl<'a> Bitbake<'a> {
         if output.status.success() && ours.is_empty() {
             return Ok(said);
         }
-        let end = if ours.is_empty() { tail(&said) } else { ours.join("\n") };
+        // Where bitbake failed its last words say why; where it did not, a warning about us is the reason.
+        let end = if output.status.success() { ours.join("\n") } else { tail(&said) };
         Err(format!("`bitbake {}` is not content ({}); {}:\n{end}", arguments.join(" "), output.status, log.display()))
     }
 

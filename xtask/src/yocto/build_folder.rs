@@ -87,6 +87,7 @@ fn local(machine: &str, mirror: &Path) -> String {
         r#"MACHINE = "{machine}"
 INIT_MANAGER = "systemd"
 DISTRO_FEATURES:append = " clawdbot clawdbot-test"
+LICENSE_FLAGS_ACCEPTED = "synaptics-killswitch"
 
 # From here on: what this check needs, not what a build needs.
 BB_NO_NETWORK = "1"
