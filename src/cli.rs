@@ -7,6 +7,7 @@ mod classify;
 mod convert;
 mod detect;
 mod devices;
+mod doctor;
 mod eval;
 mod generate;
 mod health;
@@ -51,6 +52,8 @@ enum Command {
     Convert(Box<convert::Arguments>),
     /// List cameras, sensors, accelerators; or try a camera.
     Devices(devices::Arguments),
+    /// Look for what keeps this board from doing its work, and say what to do about it.
+    Doctor(doctor::Arguments),
     /// Let a language model answer a prompt.
     Generate(Box<generate::Arguments>),
     /// Ask the daemon that runs here how it fares.
@@ -133,6 +136,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Eval(command) => eval::run(&command),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

@@ -10,6 +10,7 @@ mod broker;
 mod bundled;
 mod cli;
 mod config;
+mod doctor;
 mod health;
 mod mqtt;
 mod pipeline;

@@ -4,7 +4,7 @@
 //! which never waits. The [`client`] takes it from there: the pure [`session`] decides what is sent when, the client
 //! carries it over the wire. What health needs to know about the connection stands in [`Link`].
 //!
-//! Only [`topics`] spells topics, only [`payload`] knows the JSON, only [`client`] names rumqttc.
+//! Only [`topics`] spells topics, only [`payload`] knows the JSON, only [`client`], [`probe`] and [`watch`] name rumqttc.
 
 mod backoff;
 mod client;
@@ -14,6 +14,7 @@ mod message;
 mod options;
 mod outbox;
 pub(crate) mod payload;
+pub(crate) mod probe;
 mod publisher;
 mod session;
 mod tls;

@@ -116,6 +116,11 @@ impl Environment {
         Err(format!("{}: this machine has no {isa}, only {}; unset the variable", ISA.name, here.join(", ")))
     }
 
+    /// Whether an instruction set is forced.
+    pub(crate) fn forces_isa(&self) -> bool {
+        self.get(ISA).is_some()
+    }
+
     /// The folder for what outlives a restart, if there is one.
     pub(crate) fn state_folder(&self) -> Option<PathBuf> {
         self.first_folder(STATE_DIRECTORY)

@@ -1,4 +1,4 @@
-//! Carries out what the session decides, over rumqttc; the only file that names it.
+//! Carries out what the session decides, over rumqttc.
 //!
 //! Each connect gets an event loop of its own: rumqttc replays packets and stale packet ids from one connection to the
 //! next, and the session does that job better.

@@ -8,8 +8,8 @@ pub(crate) mod command;
 mod envelope;
 mod language;
 mod node;
-mod time_sync;
-mod timestamp;
+pub(crate) mod time_sync;
+pub(crate) mod timestamp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

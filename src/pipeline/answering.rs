@@ -11,7 +11,7 @@
 mod loaded;
 pub(crate) mod questions;
 pub(crate) mod rhythm;
-mod room;
+pub(crate) mod room;
 mod snapshots;
 pub(crate) mod tasks;
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Drop for Daemon {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -188,7 +188,7 @@ fn a_model_that_is_no_bundle_is_an_error_that_names_it() {
 }
 
 /// A broker of somebody else's; killed when the test ends.
-struct Mosquitto(Child);
+pub(crate) struct Mosquitto(Child);
 
 impl Drop for Mosquitto {
     fn drop(&mut self) {
@@ -197,10 +197,10 @@ impl Drop for Mosquitto {
     }
 }
 
-/// Mosquitto on `port`; `None`, said loudly, where it is not installed and may be missing.
-fn mosquitto(port: u16) -> Option<Mosquitto> {
+/// Mosquitto with `arguments`; `None`, said loudly, where it is not installed and may be missing.
+pub(crate) fn mosquitto(arguments: &[&str]) -> Option<Mosquitto> {
     let program = ["mosquitto", "/usr/sbin/mosquitto"].into_iter().find_map(|program| {
-        Command::new(program).args(["-p", &port.to_string()]).stdin(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+        Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).spawn().ok()
     });
     if program.is_none() {
         assert!(std::env::var_os("CLAWDBOT_REQUIRE_DATA").is_none(), "mosquitto is not installed");
@@ -216,7 +216,7 @@ fn a_broker_that_comes_late_is_found_and_health_tells_of_the_attempts() {
     let mqtt = format!("host = \"127.0.0.1\"\nport = {port}");
     let mut daemon = start_with(port, &mqtt, CLIP, &[]);
     std::thread::sleep(Duration::from_secs(3));
-    let Some(_broker) = mosquitto(port) else { return };
+    let Some(_broker) = mosquitto(&["-p", &port.to_string()]) else { return };
     let (mut health, mut event) = (false, false);
     subscribe(port, |topic, payload| {
         let message: Value = serde_json::from_slice(payload).unwrap_or_default();

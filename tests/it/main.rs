@@ -13,6 +13,7 @@ mod daemon;
 mod detect;
 mod detector;
 mod health;
+mod doctor;
 mod language;
 mod npz;
 mod published;

@@ -8,6 +8,7 @@ use crate::tree::{is_test, sources};
 const ROOMS: &[(&str, u8)] = &[
     ("cli", 5),
     ("app", 4),
+    ("doctor", 4),
     ("config", 3),
     ("dashboard", 3),
     ("pipeline", 3),

@@ -65,7 +65,7 @@ impl TimeSync {
 }
 
 /// Whether the kernel holds its clock synchronised; `None` when it does not say (the call is filtered: `ProtectClock`).
-fn kernel_is_synchronised() -> Option<bool> {
+pub(crate) fn kernel_is_synchronised() -> Option<bool> {
     // SAFETY: `timex` is a plain struct of integers, for which all zeros is a valid value.
     let mut time: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: `time` is a valid `timex` that we own, and `modes` is zero: the call only reads.

@@ -5,7 +5,7 @@ use clawdbot_flow::clock::Wall;
 const SECONDS_A_DAY: u64 = 86_400;
 
 /// `wall` as RFC 3339 in UTC with milliseconds: `2026-11-25T01:38:11.042Z`.
-pub(super) fn rfc3339(wall: Wall) -> String {
+pub(crate) fn rfc3339(wall: Wall) -> String {
     let seconds = wall.since_epoch().as_secs();
     let (year, month, day) = civil_from_days(seconds / SECONDS_A_DAY);
     let second_of_day = seconds % SECONDS_A_DAY;

@@ -2,11 +2,14 @@
 
 use clawdbot_flow::rooted::Root;
 
+use super::Options;
+use crate::pipeline::language::{self, LanguageError};
+
 #[cfg(test)]
 mod tests;
 
 /// What stays free for cameras, broker and system.
-const RESERVE_BYTES: u64 = 96 << 20;
+pub(crate) const RESERVE_BYTES: u64 = 96 << 20;
 
 /// There is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +28,25 @@ pub(super) struct NoRoom {
     pub(super) available: u64,
 }
 
+/// What a language model wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// Bytes of its weights.
+    pub(crate) weights: u64,
+    /// Bytes of keys, values and buffers.
+    pub(crate) cache: u64,
+}
+
+/// What the model of `options` will want when the first question comes.
+///
+/// # Errors
+/// When its file is no good, or its context too large.
+pub(crate) fn demand(options: &Options) -> Result<Demand, LanguageError> {
+    let model = language::open_model(&options.model)?;
+    let cache = language::memory_bytes(&model, options.language())?;
+    Ok(Demand { weights: model.bundle().file_bytes() as u64, cache })
+}
+
 /// Whether so many bytes have room now. A machine that does not say how much it has is believed to have enough.
 ///
 /// # Errors
@@ -38,8 +60,13 @@ pub(super) fn check(root: &Root, weights: u64, cache: u64) -> Result<(), NoRoom>
 
 /// `MemAvailable` of /proc/meminfo, in bytes.
 fn available(root: &Root) -> Option<u64> {
+    memory(root, "MemAvailable:")
+}
+
+/// A line of /proc/meminfo, in bytes.
+pub(crate) fn memory(root: &Root, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(root.join("/proc/meminfo")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 

@@ -74,7 +74,8 @@ impl CameraFormat {
 }
 
 impl Choice {
-    fn bus_bytes(&self) -> u64 {
+    /// Bytes of a frame on the bus.
+    pub(super) fn bus_bytes(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height) * self.format.quarter_bytes_per_pixel() / 4
     }
 

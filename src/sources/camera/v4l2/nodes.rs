@@ -11,8 +11,8 @@ use clawdbot_flow::rooted::Root;
 use v4l::v4l_sys;
 
 use super::kernel::{Capability, Node};
-use super::negotiation::Offer;
-use crate::sources::camera::CameraFormat;
+use super::negotiation::{Offer, choices};
+use crate::sources::camera::{CameraFormat, V4l2Options};
 
 /// A video node of the machine.
 #[derive(Clone, Debug)]
@@ -25,8 +25,25 @@ pub(crate) struct Found {
     pub(super) capability: Capability,
     /// The formats of ours that it offers.
     pub(crate) formats: Vec<CameraFormat>,
+    /// The same, with their sizes.
+    pub(super) offers: Vec<Offer>,
     /// Why it is passed over; `None`: it can be used.
     pub(crate) unusable: Option<String>,
+    /// The system's number for that reason, where the node could not be asked.
+    pub(crate) error: Option<i32>,
+}
+
+/// What the daemon would ask a camera for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    /// The format.
+    pub(crate) format: CameraFormat,
+    /// Its size in pixels.
+    pub(crate) width: u32,
+    /// Its size in pixels.
+    pub(crate) height: u32,
+    /// Bytes of a frame on the bus.
+    pub(crate) frame_bytes: u64,
 }
 
 impl Found {
@@ -43,6 +60,13 @@ impl Found {
     /// Where it is plugged in.
     pub(crate) fn bus(&self) -> &str {
         &self.capability.bus
+    }
+
+    /// What the daemon would ask it for first; `None` when it has nothing that fits.
+    pub(crate) fn wish(&self, options: &V4l2Options) -> Option<Wish> {
+        let choice = *choices(&self.offers, options).first()?;
+        let (format, width, height) = (choice.format, choice.width, choice.height);
+        Some(Wish { format, width, height, frame_bytes: choice.bus_bytes() })
     }
 
     /// The best name for the configuration: by id, by path, or the node.
@@ -141,13 +165,16 @@ fn look(path: PathBuf, links: &[(PathBuf, PathBuf)]) -> Found {
     let asked = Node::open(&path).and_then(|node| Ok((node.capability()?, node)));
     match asked {
         Ok((capability, node)) => {
-            let formats: Vec<CameraFormat> = offers(&node).into_iter().map(|offer| offer.format).collect();
+            let offers = offers(&node);
+            let formats: Vec<CameraFormat> = offers.iter().map(|offer| offer.format).collect();
             let unusable = judge(&capability, &formats).err();
-            Found { path, names, capability, formats, unusable }
+            Found { path, names, capability, formats, offers, unusable, error: None }
         }
         Err(error) => {
             let unusable = Some(explain(&path, &error));
-            Found { path, names, capability: Capability::default(), formats: Vec::new(), unusable }
+            let (formats, offers) = (Vec::new(), Vec::new());
+            let capability = Capability::default();
+            Found { path, names, capability, formats, offers, unusable, error: error.raw_os_error() }
         }
     }
 }
