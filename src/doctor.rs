@@ -7,7 +7,6 @@
 //! What the board does not tell is [`Verdict::Unknown`], never fine.
 
 mod broker;
-#[cfg_attr(not(feature = "v4l2"), expect(dead_code, reason = "only V4L2 finds nodes"))]
 mod camera;
 mod card;
 mod certificate;

@@ -102,30 +102,6 @@ fn failure(address: &str, reading: &BrokerReading, reach: &Reach) -> (String, St
             format!("{address} can't be reached: {reason}"),
             "check the address, that the broker's machine is on, and any firewall between",
         ),
-        Reach::OtherName(reason) => pair(
-            format!("the certificate of {address} is for another name: {reason}"),
-            "write the name that it holds into `mqtt.host`, or give the broker a certificate for this one",
-        ),
-        Reach::UnknownAuthority => pair(
-            format!("the certificate of {address} comes from nobody in `mqtt.tls_ca_file`"),
-            "put the certificate of the authority that signed the broker's into that file",
-        ),
-        Reach::OutOfTime(reason) => pair(
-            format!("the certificate of {address} does not hold now: {reason}"),
-            "see `clock` above first; if the time is right, the broker needs a new certificate",
-        ),
-        Reach::NoTls => pair(
-            format!("{address} does not speak TLS"),
-            "correct `mqtt.port` (8883 by custom), or take `mqtt.tls_ca_file` out if the broker has no TLS",
-        ),
-        Reach::Handshake(reason) => pair(
-            format!("TLS with {address} fails: {reason}"),
-            "check our own certificate if the broker asks for one (see `certificate` below), and the broker's log",
-        ),
-        Reach::WantsTls => pair(
-            format!("{address} wants TLS"),
-            "set `mqtt.tls_ca_file`, or take the broker's port without TLS (1883 by custom)",
-        ),
         Reach::Silent => pair(
             format!("{address} is open but does not answer"),
             "restart the broker; if something else has that port, correct `mqtt.port`",
@@ -152,7 +128,46 @@ fn failure(address: &str, reading: &BrokerReading, reach: &Reach) -> (String, St
         Reach::TurnedAway(reason) => {
             pair(format!("{address} turns us away: {reason}"), "look into the broker's log and settings")
         }
-        Reach::Open { .. } | Reach::Accepted { .. } => pair(format!("{address} is open"), "nothing is to be done"),
+        Reach::OtherName(_)
+        | Reach::UnknownAuthority
+        | Reach::OutOfTime(_)
+        | Reach::NoTls
+        | Reach::Handshake(_)
+        | Reach::WantsTls
+        | Reach::Open { .. }
+        | Reach::Accepted { .. } => tls_failure(address, reach),
+    }
+}
+
+/// The same for what goes wrong with TLS.
+fn tls_failure(address: &str, reach: &Reach) -> (String, String) {
+    let pair = |seen: String, next: &str| (seen, next.to_owned());
+    match reach {
+        Reach::OtherName(reason) => pair(
+            format!("the certificate of {address} is for another name: {reason}"),
+            "write the name that it holds into `mqtt.host`, or give the broker a certificate for this one",
+        ),
+        Reach::UnknownAuthority => pair(
+            format!("the certificate of {address} comes from nobody in `mqtt.tls_ca_file`"),
+            "put the certificate of the authority that signed the broker's into that file",
+        ),
+        Reach::OutOfTime(reason) => pair(
+            format!("the certificate of {address} does not hold now: {reason}"),
+            "see `clock` above first; if the time is right, the broker needs a new certificate",
+        ),
+        Reach::NoTls => pair(
+            format!("{address} does not speak TLS"),
+            "correct `mqtt.port` (8883 by custom), or take `mqtt.tls_ca_file` out if the broker has no TLS",
+        ),
+        Reach::Handshake(reason) => pair(
+            format!("TLS with {address} fails: {reason}"),
+            "check our own certificate if the broker asks for one (see `certificate` below), and the broker's log",
+        ),
+        Reach::WantsTls => pair(
+            format!("{address} wants TLS"),
+            "set `mqtt.tls_ca_file`, or take the broker's port without TLS (1883 by custom)",
+        ),
+        other => pair(format!("{address}: {other:?}"), "this is a bug, report it"),
     }
 }
 

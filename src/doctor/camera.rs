@@ -30,7 +30,7 @@ pub(super) enum Source {
         /// Whether the bundled clip stands in when there is none.
         is_optional: bool,
         /// The device.
-        node: Option<Node>,
+        node: Option<Box<Node>>,
         /// Why others are passed over.
         passed: Vec<String>,
     },

@@ -1,7 +1,5 @@
 //! What is known of the cameras: the configuration's wishes, and the nodes that the daemon would find for them.
 
-use std::path::Path;
-
 use super::{CameraReading, Node, Source};
 use crate::config::{Cameras, Config};
 use crate::doctor::configuration::Configuration;
@@ -49,6 +47,8 @@ fn device(camera: &Options) -> Option<&V4l2Options> {
 /// The video nodes of the board, once for each of the `wanted` cameras; `None` in a build that knows none.
 #[cfg(feature = "v4l2")]
 fn nodes(machine: &Machine<'_>, wanted: &[&V4l2Options], processes: &Processes) -> Option<Vec<Vec<Node>>> {
+    use std::path::Path;
+
     use crate::doctor::permission::Permission;
     use crate::sources::camera::v4l2::nodes::{Found, find};
     let on_board = |path: &Path| match path.strip_prefix(machine.root.join("/")) {
@@ -100,5 +100,5 @@ fn chosen(machine: &Machine<'_>, device: &Device, nodes: Vec<Node>, is_optional:
         }
     };
     let passed = nodes.iter().filter_map(|node| node.unusable.clone()).collect();
-    Source::Device { wanted, is_optional, node: at.and_then(|at| nodes.into_iter().nth(at)), passed }
+    Source::Device { wanted, is_optional, node: at.and_then(|at| nodes.into_iter().nth(at)).map(Box::new), passed }
 }

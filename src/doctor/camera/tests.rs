@@ -21,7 +21,7 @@ fn node() -> Node {
 }
 
 fn judged(node: Option<Node>, wanted: &str, is_optional: bool) -> Finding {
-    let passed = vec!["/dev/video10 is a codec".to_owned()];
+    let (node, passed) = (node.map(Box::new), vec!["/dev/video10 is a codec".to_owned()]);
     judge_one(Source::Device { wanted: wanted.to_owned(), is_optional, node, passed })
 }
 
