@@ -14,6 +14,7 @@ mod health;
 mod inspect;
 mod kernels;
 mod looker;
+mod manual;
 mod run;
 
 use std::io::Write;
@@ -62,6 +63,9 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Show which kernel each operator runs, here or on another core.
     Kernels(kernels::Arguments),
+    /// Write man pages and shell completions into a folder.
+    #[command(hide = true)]
+    Manual(manual::Arguments),
 }
 
 /// Why a command did not succeed. The message says what is wrong, why, and what to do next.
@@ -141,5 +145,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Health(arguments) => health::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
+        Command::Manual(arguments) => manual::run(&arguments),
     }
 }

@@ -8,6 +8,8 @@ mod check;
 mod container;
 mod counts;
 mod cross;
+mod deb;
+mod debian_root;
 mod kernels;
 mod made_up;
 mod memory;
@@ -41,6 +43,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "container", summary: "build and prove the container image", run: container::run },
     Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
+    Subcommand { name: "deb", summary: "the Debian package; --prove installs and purges it", run: deb::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
     Subcommand { name: "made-up-llm", summary: "a language model of invented weights, full size", run: made_up::run },
     Subcommand { name: "memory-llm", summary: "two 7B in 8 GB; two 3B and a camera in 4", run: memory::run },

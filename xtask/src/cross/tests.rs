@@ -26,3 +26,11 @@ fn times_do_not_matter_but_scores_do() {
 fn something_else_than_json_is_an_error() {
     assert!(parse_detections("cat: 0.84").is_err());
 }
+
+#[test]
+fn what_is_not_known_is_refused() {
+    for arguments in [&["--fast"][..], &["--hermetic", "x"], &["--reproducible", "a", "b"]] {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        assert!(run(&arguments).is_err_and(|error| error.contains("usage:")));
+    }
+}
