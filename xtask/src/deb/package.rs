@@ -39,10 +39,19 @@ pub(super) struct Contents<'a> {
     pub(super) release: Release,
     /// The configuration file that a new installation gets.
     pub(super) configuration: String,
+    /// How hard xz tries.
+    pub(super) effort: Effort,
     changelog: String,
     copyright: String,
     /// The packages that bring the binary's libraries.
     libraries: String,
+}
+
+/// How hard xz tries: what is thrown away after a proof need not be small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    Small,
+    Fast,
 }
 
 /// A package that was built.
@@ -69,6 +78,7 @@ impl<'a> Contents<'a> {
             configuration: read("deploy/clawdbot.toml")?,
             changelog: changelog::text(&repository_root().join("changes"), &release)?,
             copyright: copyright::text(architecture.triple())?,
+            effort: Effort::Small,
             libraries: needs::packages(&readelf)?,
             release,
         })
@@ -84,7 +94,8 @@ impl<'a> Contents<'a> {
         let name = format!("clawdbot_{}_{}.deb", self.release.version, self.architecture.name());
         let path = out.join(name);
         // One thread: how xz cuts its input must not depend on the machine.
-        let arguments = ["--root-owner-group", "-Zxz", "--threads-max=1", "--build"];
+        let level = if self.effort == Effort::Small { "-z6" } else { "-z0" };
+        let arguments = ["--root-owner-group", "-Zxz", level, "--threads-max=1", "--build"];
         let mut command = process::command("dpkg-deb", &arguments);
         command.arg(&tree.0).arg(&path).env("SOURCE_DATE_EPOCH", self.release.epoch.to_string());
         process::output(&mut command)?;

@@ -9,7 +9,7 @@ mod recorder;
 use household::Household;
 use recorder::Recorder;
 
-use super::package::{Contents, Package};
+use super::package::{Contents, Effort, Package};
 use super::temporary_folder;
 use crate::Outcome;
 use crate::debian_root::Root;
@@ -26,6 +26,7 @@ pub(super) fn run(contents: &Contents<'_>, first: &Package) -> Outcome {
     let later = |suffix: &str| {
         let mut later = contents.clone();
         later.release.version = format!("{}+{suffix}", contents.release.version);
+        later.effort = Effort::Fast;
         later.configuration += &format!("# as of {suffix}\n");
         later.build(work.path())
     };

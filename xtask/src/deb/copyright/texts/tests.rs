@@ -12,8 +12,11 @@ fn with(name: &str, file: &str) -> Crate {
 #[test]
 fn the_wording_of_most_crates_has_the_plain_name() {
     let other = format!("{MIT}\n\nAnd one thing more.");
-    let crates =
-        [with("odd", &other), with("a", &format!("Copyright 2020 A\n\n{MIT}\n")), with("b", &MIT.replace(' ', "\n "))];
+    let crates = [
+        with("odd", &other),
+        with("a", &format!("Copyright 2020 A\n\n{MIT}\n")),
+        with("b", &MIT.replace(" notice", "\n notice")),
+    ];
     let mut texts = Texts::default();
     for found in &crates {
         texts.learn("MIT", found);
