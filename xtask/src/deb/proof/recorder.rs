@@ -22,8 +22,8 @@ for word; do
     daemon-reload) exit ;;
     esac
 done
-# Links alone: no systemd has to run for that.
-exec /usr/bin/systemctl.real "$@"
+# Links alone, which it makes without asking a systemd.
+SYSTEMD_OFFLINE=1 exec /usr/bin/systemctl.real "$@"
 "#;
 /// Verbs that matter; questions and reloads of other units do not.
 const VERBS: [&str; 4] = ["daemon-reload", "start", "restart", "stop"];
@@ -56,7 +56,7 @@ impl<'a> Recorder<'a> {
 
     /// Asks the real systemctl, which the journal does not show.
     pub(super) fn real(&self, arguments: &[&str]) -> Outcome {
-        self.0.run(&[&[REAL], arguments].concat())
+        self.0.run(&[&["env", "SYSTEMD_OFFLINE=1", REAL], arguments].concat())
     }
 
     /// From now on the service seems not to run.
