@@ -12,8 +12,8 @@ mod tests;
 
 /// Draws; the bounds of the interval then rest on fifty of them each.
 const DRAWS: usize = 1000;
-/// Share of the draws below the interval, and above it.
-const TAIL: f64 = 0.05;
+/// One draw in so many lies below the interval, and one above it.
+const TAIL: usize = 20;
 
 /// Detections, and the categories (indices) that their detector can know.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +57,8 @@ pub fn difference(annotations: &Annotations, contestants: [Contestant<'_>; 2], s
     }
     draws.sort_by(f64::total_cmp);
     let last = draws.len().checked_sub(1)?;
-    let at = |share: f64| draws[(share * last as f64).round() as usize];
     let better = draws.iter().filter(|difference| **difference > 0.0).count() as f64 / draws.len() as f64;
-    Some(Difference { measured, low: at(TAIL), high: at(1.0 - TAIL), better })
+    Some(Difference { measured, low: draws[last / TAIL], high: draws[last - last / TAIL], better })
 }
 
 /// Steele, Lea and Flood's SplitMix64: small, and good enough to draw by.
@@ -73,6 +72,6 @@ impl SplitMix {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let mixed = mixed ^ (mixed >> 31);
         // The upper half of a wide product: even to within count / 2^64.
-        ((u128::from(mixed) * count as u128) >> 64) as usize
+        usize::try_from((u128::from(mixed) * count as u128) >> 64).unwrap_or_default()
     }
 }
