@@ -9,6 +9,7 @@ mod language;
 mod layers;
 mod linear;
 mod networks;
+mod pictures;
 
 use std::process::ExitCode;
 
@@ -67,12 +68,17 @@ fn cases() -> impl Iterator<Item = Case> {
         products: call.products(),
         prepare: Box::new(move || vec![call.prepare()]),
     });
+    let pictures = pictures::CALLS.iter().map(|&(name, call)| Case {
+        name,
+        products: call.products(),
+        prepare: Box::new(move || vec![call.prepare()]),
+    });
     let linear = linear::all().map(|(name, layers)| Case {
         name,
         products: layers.iter().map(Linear::products).sum(),
         prepare: Box::new(move || layers.iter().map(|layer| layer.prepare()).collect()),
     });
-    networks.chain(halves).chain(language).chain(linear)
+    networks.chain(halves).chain(pictures).chain(language).chain(linear)
 }
 
 fn main() -> ExitCode {

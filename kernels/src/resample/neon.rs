@@ -24,15 +24,15 @@ pub(super) fn run(task: Task<'_>) {
     }
     let Task { row, columns, conversion, swapped, output } = task;
     let neighbours = Neighbours::new(row, columns);
-    if let Some(conversion) = conversion {
-        for first in steps(output.len(), STEP) {
-            let levels = to_rgb(between(&neighbours, first), &conversion, swapped);
-            store_i8x8x4(&mut output[first..].as_flattened_mut().as_chunks_mut::<32>().0[0], levels);
-        }
-    } else {
-        for first in steps(output.len(), STEP) {
-            let pairs = between(&neighbours, first);
-            let (halves, _) = output[first..][..STEP].as_flattened_mut().as_chunks_mut::<16>();
+    // One loop for both, so that `between` has one caller and becomes part of it: its four registers need not go through
+    // memory, whatever the rest of the binary makes of it.
+    for first in steps(output.len(), STEP) {
+        let pairs = between(&neighbours, first);
+        let target = &mut output[first..][..STEP].as_flattened_mut().as_chunks_mut::<32>().0[0];
+        if let Some(conversion) = &conversion {
+            store_i8x8x4(target, to_rgb(pairs, conversion, swapped));
+        } else {
+            let (halves, _) = target.as_chunks_mut::<16>();
             store_i8x16(&mut halves[0], levels(pairs[0], pairs[1], swapped));
             store_i8x16(&mut halves[1], levels(pairs[2], pairs[3], swapped));
         }
