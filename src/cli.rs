@@ -9,6 +9,7 @@ mod detect;
 mod devices;
 mod doctor;
 mod eval;
+mod first_boot;
 mod generate;
 mod health;
 mod inspect;
@@ -55,6 +56,8 @@ enum Command {
     Devices(devices::Arguments),
     /// Look for what keeps this board from doing its work, and say what to do about it.
     Doctor(doctor::Arguments),
+    /// Take the settings that lie on a card's boot partition, once.
+    FirstBoot(first_boot::Arguments),
     /// Let a language model answer a prompt.
     Generate(Box<generate::Arguments>),
     /// Ask the daemon that runs here how it fares.
@@ -141,6 +144,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Eval(command) => eval::run(&command),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::FirstBoot(arguments) => first_boot::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

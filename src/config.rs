@@ -7,6 +7,7 @@
 mod checked;
 mod document;
 pub(crate) mod env;
+pub(crate) mod first_boot;
 mod key;
 mod problem;
 mod raw;
@@ -124,9 +125,20 @@ impl Config {
             Some(path) => document::read(path)?,
             None => String::new(),
         };
+        Self::of_text(&text, file, environment, root, secrets)
+    }
+
+    /// The same of a text; `file` is its name in messages, and where relative paths begin.
+    fn of_text(
+        text: &str,
+        file: Option<&Path>,
+        environment: &Environment,
+        root: &Root,
+        secrets: Secrets,
+    ) -> Result<Self, Problems> {
         // A board without a host name is called after us.
         let host_name = std::fs::read_to_string(root.join("/proc/sys/kernel/hostname")).unwrap_or_default();
-        let document = document::Document::parse(&text, file, environment);
+        let document = document::Document::parse(text, file, environment);
         let host_name = host_name.trim();
         Self::try_from(checked::Unchecked { document, file, environment, host_name, secrets })
     }

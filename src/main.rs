@@ -11,6 +11,7 @@ mod bundled;
 mod cli;
 mod config;
 mod doctor;
+mod first_boot;
 mod health;
 mod mqtt;
 mod pipeline;

@@ -236,7 +236,7 @@ impl Document {
 }
 
 /// The section of this name; that of `[[llm.task]]` is `llm.task`.
-fn section_called(name: &str) -> Option<&'static Section> {
+pub(super) fn section_called(name: &str) -> Option<&'static Section> {
     SECTIONS.iter().find(|section| section.name == name)
 }
 
@@ -261,11 +261,11 @@ fn section_of(key: &str) -> &str {
     key.rsplit_once('.').map_or(key, |(section, _)| section)
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let near =
         known.iter().copied().min_by_key(|known| distance(name, known)).filter(|known| distance(name, known) <= 3);
     let known = known.join(", ");
@@ -292,7 +292,7 @@ fn distance(one: &str, other: &str) -> usize {
 }
 
 /// The value without its places.
-fn plain(value: &DeValue<'_>) -> Value {
+pub(super) fn plain(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::String(text.clone().into_owned()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())

@@ -41,6 +41,20 @@ pub(crate) fn default_file() -> String {
     text
 }
 
+/// The section that only the file on a boot partition has, commented out.
+pub(super) fn board_section(section: &Section) -> String {
+    let mut text = String::new();
+    wrapped(&mut text, "# ", "Settings of this board. Call the file clawdbot.toml; it is taken at the next boot.");
+    line!(text, "");
+    wrapped(&mut text, "# ", section.about);
+    line!(text, "[{}]", section.name);
+    for key in section.keys {
+        wrapped(&mut text, "# ", &format!("{} Default: {}.", key.about, key.default));
+        line!(text, "# {} = {}", key.name, key.example);
+    }
+    text
+}
+
 /// `docs/reference/config.md`: the same as tables, with types and ranges, and the environment variables.
 pub(crate) fn page() -> String {
     let mut text = String::new();

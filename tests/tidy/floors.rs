@@ -18,6 +18,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("sinks", 2),
     ("store", 2),
     ("health", 2),
+    ("first_boot", 2),
     ("broker", 2),
     ("pull", 2),
     ("bundled", 2),
