@@ -64,6 +64,21 @@ pub(crate) fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
+/// Fails with the packages to install where a program of `needs` (program, package) is missing.
+///
+/// # Errors
+/// Names them.
+pub(crate) fn require(needs: &[(&str, &str)]) -> Outcome {
+    let is_there = |program: &str| is_installed(program) || Path::new("/usr/sbin").join(program).is_file();
+    let missing: Vec<&str> =
+        needs.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("programs are missing: apt-get install {}", missing.join(" ")))
+    }
+}
+
 /// The command as one would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
