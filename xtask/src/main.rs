@@ -10,6 +10,7 @@ mod counts;
 mod cross;
 mod deb;
 mod debian_root;
+mod image;
 mod kernels;
 mod made_up;
 mod memory;
@@ -21,6 +22,7 @@ mod scaling;
 mod shell;
 mod units;
 mod yocto;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "counts", summary: "instructions an inference on Arm cores", run: counts::run },
     Subcommand { name: "cross", summary: "build for aarch64, compare it with this machine", run: cross::run },
     Subcommand { name: "deb", summary: "the Debian package; --prove installs and purges it", run: deb::run },
+    Subcommand { name: "image", summary: "a card image for a Raspberry Pi", run: image::run },
     Subcommand { name: "kernels", summary: "the kernels' tests on every instruction set", run: kernels::run },
     Subcommand { name: "made-up-llm", summary: "a language model of invented weights, full size", run: made_up::run },
     Subcommand { name: "memory-llm", summary: "two 7B in 8 GB; two 3B and a camera in 4", run: memory::run },
@@ -53,6 +56,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },
     Subcommand { name: "yocto", summary: "our Yocto layer: lint, parse, list of crates", run: yocto::run },
+    Subcommand { name: "vm", summary: "boots the card image and proves what it does", run: vm::run },
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,34 @@
+//! What is proved, one line each, in this order: a later proof finds the machine as the earlier ones left it.
+
+mod failures;
+mod power;
+mod start;
+
+use super::house::House;
+
+/// One proof. It says what it saw, or what it did not.
+pub(super) struct Proof {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&mut House) -> Result<String, String>,
+}
+
+/// All of them: to add one, write its function and a line here. The first starts the machine.
+pub(super) const PROOFS: &[Proof] = &[
+    Proof { name: "the first-boot file is taken", run: start::first_boot_file_is_taken },
+    Proof { name: "the service is active", run: start::service_is_active },
+    Proof { name: "detections arrive at a broker", run: start::detections_arrive },
+    Proof { name: "the unit is confined", run: start::unit_is_confined },
+    Proof { name: "the board is set up", run: start::board_is_set_up },
+    Proof { name: "killed, it starts again", run: failures::killed },
+    Proof { name: "hung, it is started again", run: failures::hung },
+    Proof { name: "a bad configuration is explained, once", run: failures::bad_configuration },
+    Proof { name: "a bad first-boot file is explained", run: failures::bad_first_boot_file },
+    Proof { name: "power cut: everything comes back", run: power::cut },
+    Proof { name: "power cut while the card is being set up", run: power::cut_during_setup },
+    Proof { name: "shut down, the card is clean", run: power::card_is_clean },
+];
+
+/// The daemon's unit.
+const UNIT: &str = "clawdbot.service";
+/// Its configuration.
+const CONFIGURATION: &str = "/etc/clawdbot/clawdbot.toml";
