@@ -17,13 +17,17 @@ pub(super) fn range(text: &str, name: usize, section: &DeValue<'_>) -> Option<Ra
     let values: Vec<Range<usize>> = keys.iter().map(|(_, value)| value.span()).collect();
     let first_line = text[start..].find('\n').map_or(text.len(), |at| start + at + 1);
     let mut at = first_line;
+    // Comments right above the next header are about that one.
+    let mut comments = None;
     for line in text[first_line..].split_inclusive('\n') {
-        let bracket = at + (line.len() - line.trim_start().len());
+        let code = line.trim_start();
+        let bracket = at + (line.len() - code.len());
         // A line of a value may begin with a bracket too.
         let is_inside = values.iter().any(|value| value.contains(&bracket));
-        if line.trim_start().starts_with('[') && !is_inside {
-            return Some(start..at);
+        if code.starts_with('[') && !is_inside {
+            return Some(start..comments.unwrap_or(at));
         }
+        comments = code.starts_with('#').then(|| comments.unwrap_or(at));
         at += line.len();
     }
     Some(start..text.len())

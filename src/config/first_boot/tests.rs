@@ -51,7 +51,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 fn the_board_s_settings_and_the_daemon_s_configuration_part() {
     let text = format!(
         "# mine\n[mqtt]\nhost = 'a'\n[board]\nhostname = 'porch'\ntime_zone = 'Europe/Berlin'\nwifi_country = 'DE'\n\
-         wifi_name = 'home'\nwifi_password = 'hunter2hunter2'\nssh_keys = [\n  '{KEY}',\n]\n\n[[camera]]\nid = 'front'\n"
+         wifi_name = 'home'\nwifi_password = 'hunter2hunter2'\nssh_keys = [\n  '{KEY}',\n]\n# old\n\n# The front\n# door\n[[camera]]\nid = 'front'\n"
     );
     let settings = settings(&text);
     assert_eq!(settings.hostname.as_deref(), Some("porch"));
@@ -60,7 +60,10 @@ fn the_board_s_settings_and_the_daemon_s_configuration_part() {
     assert_eq!((wifi.country.as_str(), wifi.name.as_str()), ("DE", "home"));
     assert_eq!(wifi.password.as_deref(), Some("hunter2hunter2"));
     assert_eq!(settings.ssh_keys, [KEY]);
-    assert_eq!(settings.daemon.as_deref(), Some("# mine\n[mqtt]\nhost = 'a'\n[[camera]]\nid = 'front'\n"));
+    assert_eq!(
+        settings.daemon.as_deref(),
+        Some("# mine\n[mqtt]\nhost = 'a'\n# The front\n# door\n[[camera]]\nid = 'front'\n")
+    );
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::process::{self, repository_root};
 
 /// What dpkg leaves out, from the very first package on.
 const RULES: &str = "etc/dpkg/dpkg.cfg.d/clawdbot";
-/// How the first file system of a kernel is packed, from the first one on.
-const PACKING: &str = "etc/initramfs-tools/conf.d/clawdbot";
+/// What goes into the first file system of a kernel, and how it is packed: there before the first kernel.
+const EARLY: &[&str] = &["etc/initramfs-tools/conf.d/clawdbot", "usr/share/initramfs-tools/modules.d/clawdbot"];
 
 /// The archive, made if it is not there yet: minutes, and over the network.
 pub(super) fn made(options: &Options) -> Result<PathBuf, String> {
@@ -22,7 +22,7 @@ pub(super) fn made(options: &Options) -> Result<PathBuf, String> {
     let sources = sources(options);
     let packages = options.flavour.packages().join(",");
     let mut key = format!("{packages}\n{sources}");
-    for file in [RULES, PACKING] {
+    for file in [&[RULES], EARLY].concat() {
         key += &std::fs::read_to_string(overlay(file)).map_err(|error| format!("cannot read {file}: {error}"))?;
     }
     let archive = folder.join(format!("{}-{}-{}.tar", options.suite, options.flavour.name(), digest(&key)));
@@ -37,9 +37,11 @@ pub(super) fn made(options: &Options) -> Result<PathBuf, String> {
     let mut command = process::command("mmdebstrap", &["--mode=root", "--variant=minbase", "--architectures=arm64"]);
     command.arg(format!("--include={packages}")).arg("--dpkgopt=force-confold");
     command.arg(format!("--dpkgopt={}", overlay(RULES).display()));
-    let hook =
-        r#"--setup-hook=mkdir -p "$1/etc/initramfs-tools/conf.d" && cp "$PACKING" "$1/etc/initramfs-tools/conf.d/""#;
-    command.arg(hook).env("PACKING", overlay(PACKING));
+    for file in EARLY {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let from = overlay(file);
+        command.arg(format!("--setup-hook=mkdir -p \"$1/{folder}\" && cp '{}' \"$1/{folder}/\"", from.display()));
+    }
     command.arg(&options.suite).arg(&part).arg(&list);
     process::run(&mut command).map_err(|error| format!("{error}; what stands above it says which package failed"))?;
     std::fs::rename(&part, &archive).map_err(|error| format!("cannot rename {}: {error}", part.display()))?;
