@@ -41,8 +41,8 @@ impl Tree {
     }
 
     fn command(&self, program: &[&str]) -> std::process::Command {
-        let mut command =
-            process::command("unshare", &["--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", ENTER]);
+        // No process namespace: the first process must be this machine's, or Debian's `ischroot` takes the root for a board.
+        let mut command = process::command("unshare", &["--mount", "sh", "-ec", ENTER]);
         command.arg(&self.folder).args(program).env_clear();
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         command.envs([("PATH", path), ("HOME", "/root"), ("LC_ALL", "C.UTF-8"), ("DEBIAN_FRONTEND", "noninteractive")]);
