@@ -145,7 +145,7 @@ fn fstab(is_read_only: bool) -> String {
         "PARTUUID={DISK_ID}-02 / ext4 {root_options} 0 1\n\
          PARTUUID={DISK_ID}-01 /{BOOT} vfat defaults,flush,umask=0027,gid=clawdbot 0 2\n\
          PARTUUID={DISK_ID}-04 /var/lib/clawdbot ext4 \
-         defaults,noatime,nofail,x-systemd.makefs,x-systemd.growfs,x-systemd.device-timeout=10s 0 2\n"
+         defaults,noatime,nofail,x-systemd.makefs,x-systemd.growfs,x-systemd.device-timeout=90s 0 2\n"
     );
     if is_read_only {
         for (folder, mode) in
