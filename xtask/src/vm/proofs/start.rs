@@ -83,7 +83,7 @@ pub(super) fn board_is_set_up(house: &mut House) -> Result<String, String> {
         ("the watchdog's time", "grep -h ^RuntimeWatchdogSec /etc/systemd/system.conf.d/*", "14"),
         ("the journal in memory", "journalctl --header | grep -m1 'File path'", "/run/log/journal/"),
         ("the name in the network", "journalctl --unit avahi-daemon", "clawdbot on porch"),
-        ("a Wi-Fi profile", "grep -c ssid= /etc/wpa_supplicant/wpa_supplicant-wlan0.conf", "1"),
+        ("a Wi-Fi profile", "grep -c \" ssid=\" /etc/wpa_supplicant/wpa_supplicant-wlan0.conf", "1"),
         ("no password for SSH", "sshd -T | grep ^passwordauthentication", "no"),
         ("host keys of its own", "ls /etc/ssh", "ssh_host_ed25519_key"),
     ] {
