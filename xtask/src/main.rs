@@ -21,8 +21,8 @@ mod regions;
 mod scaling;
 mod shell;
 mod units;
-mod yocto;
 mod vm;
+mod yocto;
 
 use std::process::ExitCode;
 

@@ -42,7 +42,7 @@ impl Call {
         let (pixels, conversion) = match self {
             Self::Blend => {
                 let rows: [Vec<u8>; 2] =
-                    [37, 71].map(|step| (0..2 * WIDTH).map(|at| (at * step % 251) as u8).collect());
+                    [37, 71].map(|step| (0..2 * WIDTH).map(|at| u8::try_from(at * step % 251).unwrap_or(0)).collect());
                 let mut output = vec![[0; 4]; WIDTH];
                 return Box::new(move || {
                     let rows = [Row::Yuyv(&rows[0]), Row::Yuyv(&rows[1])];
@@ -52,9 +52,13 @@ impl Call {
             Self::Resample(pixels) => (pixels, Some(Conversion::CAMERA)),
             Self::ResampleColours(pixels) => (pixels, None),
         };
-        let row: Vec<[i16; 4]> =
-            (0..=WIDTH).map(|at| [0, 37, 71, 0].map(|step| (at * step % 255 * 128) as i16)).collect();
-        let tap = |pixel: usize| ((pixel * WIDTH / pixels) as u32, (pixel * 4871 % 32_768) as i16);
+        let row: Vec<[i16; 4]> = (0..=WIDTH)
+            .map(|at| [0, 37, 71, 0].map(|step| i16::try_from(at * step % 255 * 128).unwrap_or(0)))
+            .collect();
+        let tap = |pixel: usize| {
+            let (first, weight) = (pixel * WIDTH / pixels, pixel * 4871 % 32_768);
+            (u32::try_from(first).unwrap_or(0), i16::try_from(weight).unwrap_or(0))
+        };
         let columns = Columns::new((0..pixels).map(tap));
         let mut output = vec![[0; 4]; pixels];
         Box::new(move || {

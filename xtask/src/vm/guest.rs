@@ -50,7 +50,7 @@ impl Guest {
             ssh.extend(["-o".to_owned(), option.to_owned()]);
         }
         ssh.push("pi@127.0.0.1".to_owned());
-        Ok(Self { child, console, ssh, started: Instant::now() })
+        Ok(Self { child, console, ssh, started: crate::vm::now() })
     }
 
     /// How long the machine has been running.
@@ -141,7 +141,7 @@ impl Drop for Guest {
 
 /// Asks until there is an answer, or the time is over.
 pub(super) fn until<T>(otherwise: &str, mut ask: impl FnMut() -> Result<Option<T>, String>) -> Result<T, String> {
-    let started = Instant::now();
+    let started = crate::vm::now();
     loop {
         if let Some(answer) = ask()? {
             return Ok(answer);

@@ -2,7 +2,6 @@
 //! network, so the console tells.
 
 use std::path::Path;
-use std::time::Instant;
 
 use super::Machine;
 use super::disk::Disk;
@@ -23,7 +22,7 @@ pub(super) fn prove(image: &Path) -> Outcome {
     std::fs::write(&file, first_boot_file(KEY, 1883, "porch"))
         .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     disk.put(&file, "clawdbot.toml")?;
-    let started = Instant::now();
+    let started = crate::vm::now();
     let mut guest = Guest::start(Machine::Pi3, &disk, folder.path(), 1)?;
     for text in TEXTS {
         let seen = guest.wait_for(text);

@@ -1,6 +1,6 @@
 //! What goes wrong with the daemon, and how it comes back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::guest::until;
 use super::super::house::House;
@@ -29,7 +29,7 @@ pub(super) fn hung(house: &mut House) -> Result<String, String> {
 fn comes_back(house: &House, signal: &str) -> Result<f64, String> {
     let names = ["MainPID", "NRestarts", "ActiveState"];
     let [before, restarts, _] = house.properties(UNIT, names)?;
-    let started = Instant::now();
+    let started = crate::vm::now();
     house.command(&format!("systemctl kill --signal={signal} {UNIT}"))?;
     until("it did not come back", || {
         let [now, again, state] = house.properties(UNIT, names)?;
