@@ -76,19 +76,14 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         }
         let mut value = || arguments.next().ok_or_else(|| format!("{name} wants a value\n{USAGE}"));
         match name.as_str() {
-            "--model-file" => options.model_file = Some(absolute(value()?)?),
-            "--pictures" => options.pictures = Some(absolute(value()?)?),
-            "--calibrate" => options.calibrate = Some(absolute(value()?)?),
+            "--model-file" => options.model_file = Some(process::absolute(value()?)?),
+            "--pictures" => options.pictures = Some(process::absolute(value()?)?),
+            "--calibrate" => options.calibrate = Some(process::absolute(value()?)?),
             "--precision" => options.precision = Some(value()?.clone()),
             _ => return Err(format!("does not know {name:?}\n{USAGE}")),
         }
     }
     Ok(options)
-}
-
-/// The converter runs in the repository's root, not where the developer stands.
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    std::path::absolute(path).map_err(|error| format!("cannot tell where {path:?} lies: {error}"))
 }
 
 /// Runs our own converter, in release: calibration runs the network over a hundred pictures and more.

@@ -66,18 +66,13 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} wants a value\n{USAGE}"));
         match name.as_str() {
             "--arch" => options.architecture = Architecture::named(value()?)?,
-            "--binary" => options.binary = Some(absolute(value()?)?),
-            "--manual-from" => options.manual_from = Some(absolute(value()?)?),
-            "--out" => options.out = Some(absolute(value()?)?),
+            "--binary" => options.binary = Some(process::absolute(value()?)?),
+            "--manual-from" => options.manual_from = Some(process::absolute(value()?)?),
+            "--out" => options.out = Some(process::absolute(value()?)?),
             _ => return Err(format!("does not know {name:?}\n{USAGE}")),
         }
     }
     Ok(options)
-}
-
-/// Commands run in the repository's root, so what was said relative to the caller's folder is made whole.
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    std::path::absolute(path).map_err(|error| format!("{path:?} is no path: {error}"))
 }
 
 fn temporary_folder() -> Result<tempfile::TempDir, String> {

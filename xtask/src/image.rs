@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 }
 
 /// The last `.deb` for arm64 that `cargo xtask deb` left.
-fn newest_package() -> Result<PathBuf, String> {
+pub(crate) fn newest_package() -> Result<PathBuf, String> {
     let folder = process::target_directory().join("debian");
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let packages = entries.filter(|path| path.to_string_lossy().ends_with("_arm64.deb"));

@@ -17,6 +17,11 @@ pub(crate) fn target_directory() -> PathBuf {
     repository_root().join(chosen.unwrap_or_else(|| PathBuf::from("target")))
 }
 
+/// A path that was said relative to the caller's folder, made whole: commands run in the repository's root.
+pub(crate) fn absolute(path: &str) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("{path:?} is no path: {error}"))
+}
+
 /// For a subcommand that takes no arguments.
 ///
 /// # Errors

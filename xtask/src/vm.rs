@@ -18,7 +18,7 @@ use house::House;
 use crate::Outcome;
 use crate::process;
 
-const USAGE: &str = "usage: cargo xtask vm boot [--image FILE] [--machine virt|raspi3b] [--only WORD]";
+const USAGE: &str = "usage: cargo xtask vm boot [--image FILE] [--package FILE] [--machine virt|raspi3b] [--only WORD]";
 /// Programs that it needs, and the packages that bring them.
 const NEEDS: &[(&str, &str)] = &[
     ("qemu-system-aarch64", "qemu-system-arm"),
@@ -33,6 +33,8 @@ const NEEDS: &[(&str, &str)] = &[
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     image: PathBuf,
+    /// What the image's package is upgraded to; without it the newest package of this checkout, renamed to a later version.
+    package: Option<PathBuf>,
     machine: Machine,
     /// Only proofs with this word in their names, and the first, without which there is nothing to prove.
     only: Option<String>,
@@ -54,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if options.machine == Machine::Pi3 {
         return pi3::prove(&options.image);
     }
-    let mut house = House::build(&options.image)?;
+    let mut house = House::build(&options.image, options.package)?;
     let wanted = |name: &str| options.only.as_deref().is_none_or(|word| name.contains(word));
     let first = proofs::PROOFS.iter().take(1);
     let others = proofs::PROOFS.iter().skip(1).filter(|proof| wanted(proof.name));
@@ -76,14 +78,13 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         return Err(format!("does not know {verb:?}\n{USAGE}"));
     }
     let image = process::target_directory().join("image/clawdbot-pi.img");
-    let mut options = Options { image, machine: Machine::Virt, only: None };
+    let mut options = Options { image, package: None, machine: Machine::Virt, only: None };
     let mut rest = rest.iter();
     while let Some(name) = rest.next() {
         let value = rest.next().ok_or_else(|| format!("{name} wants a value\n{USAGE}"))?;
         match (name.as_str(), value.as_str()) {
-            ("--image", path) => {
-                options.image = std::path::absolute(path).map_err(|error| format!("{path:?} is no path: {error}"))?;
-            }
+            ("--image", path) => options.image = process::absolute(path)?,
+            ("--package", path) => options.package = Some(process::absolute(path)?),
             ("--machine", "virt") => options.machine = Machine::Virt,
             ("--machine", "raspi3b") => options.machine = Machine::Pi3,
             ("--only", word) => options.only = Some(word.to_owned()),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::flavour::Flavour;
+use crate::process;
 
 const USAGE: &str =
     "usage: cargo xtask image --board pi [--flavour debian|raspberry-pi-os] [--archive URL] [--keyring FILE]
@@ -46,11 +47,11 @@ impl Options {
                 "--board" => board = Some(value()?),
                 "--flavour" => options.flavour = Flavour::named(&value()?)?,
                 "--archive" => options.archive = Some(value()?),
-                "--keyring" => options.keyring = Some(absolute(&value()?)?),
+                "--keyring" => options.keyring = Some(process::absolute(&value()?)?),
                 "--suite" => options.suite = value()?,
                 "--mirror" => options.mirror = value()?,
-                "--deb" => options.deb = Some(absolute(&value()?)?),
-                "--out" => options.out = Some(absolute(&value()?)?),
+                "--deb" => options.deb = Some(process::absolute(&value()?)?),
+                "--out" => options.out = Some(process::absolute(&value()?)?),
                 "--read-only" => options.is_read_only = true,
                 "--compress" => options.is_compressed = true,
                 _ => return Err(format!("does not know {name:?}\n{USAGE}")),
@@ -64,11 +65,6 @@ impl Options {
         options.flavour.check(options.archive.as_deref(), options.keyring.as_deref())?;
         Ok(options)
     }
-}
-
-/// Commands run in the repository's root, so what was said relative to the caller's folder is made whole.
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    std::path::absolute(path).map_err(|error| format!("{path:?} is no path: {error}"))
 }
 
 #[cfg(test)]

@@ -90,6 +90,16 @@ impl Guest {
         if output.status.success() { Ok(said) } else { Err(format!("`{text}` failed in the guest: {said}")) }
     }
 
+    /// Copies a file into the machine, as root.
+    pub(super) fn send(&self, file: &Path, to: &str) -> Result<(), String> {
+        let input = File::open(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        let status = self.ssh(&format!("cat > {to}")).stdin(input).status();
+        match status.map_err(|error| format!("cannot start ssh: {error}"))? {
+            status if status.success() => Ok(()),
+            status => Err(format!("{} did not reach the guest ({status})", file.display())),
+        }
+    }
+
     fn try_command(&self, text: &str) -> Result<(), ()> {
         let status = self.ssh(text).stdout(Stdio::null()).stderr(Stdio::null()).status();
         if status.is_ok_and(|status| status.success()) { Ok(()) } else { Err(()) }
@@ -127,7 +137,7 @@ impl Guest {
     }
 
     fn console_text(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.console).unwrap_or_default()).into_owned()
+        plain(&String::from_utf8_lossy(&std::fs::read(&self.console).unwrap_or_default()))
     }
 }
 
@@ -137,6 +147,16 @@ impl Drop for Guest {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The text without a terminal's colours: systemd puts them between a unit's state and its name.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |whole, part| {
+        let end = part.find(|letter: char| letter.is_ascii_alphabetic()).map_or(part.len(), |end| end + 1);
+        whole + &part[end..]
+    })
 }
 
 /// Asks until there is an answer, or the time is over.
@@ -181,4 +201,16 @@ fn command(machine: Machine, disk: &Disk, port: u16) -> Result<Command, String> 
         }
     }
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn colours_do_not_stand_between_words() {
+        let console = "[\x1b[0;32m  OK  \x1b[0m] Started \x1b[0;1;39mclawdbot.service\x1b[0m.";
+        assert_eq!(plain(console), "[  OK  ] Started clawdbot.service.");
+        assert_eq!(plain("cut \x1b[0;1"), "cut ");
+    }
 }

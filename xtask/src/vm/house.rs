@@ -7,6 +7,8 @@ use super::Machine;
 use super::broker::{ADDRESS, Broker};
 use super::disk::Disk;
 use super::guest::Guest;
+use super::proofs::upgrade;
+use crate::image::newest_package;
 use crate::process::{self, repository_root};
 
 /// The name that the first-boot file gives the board.
@@ -23,11 +25,13 @@ pub(super) struct House {
     pub(super) broker: Broker,
     /// Machines that were started so far.
     number: usize,
+    /// The package to upgrade to; without one, the newest of this checkout as a later version.
+    package: Option<PathBuf>,
 }
 
 impl House {
     /// Copies the image, puts a first-boot file and a clip on it, and starts the broker. No machine runs yet.
-    pub(super) fn build(image: &Path) -> Result<Self, String> {
+    pub(super) fn build(image: &Path, package: Option<PathBuf>) -> Result<Self, String> {
         // Short: SSH's socket has room for some hundred letters.
         let folder = tempfile::Builder::new().prefix("clawdbot-vm").tempdir();
         let folder = folder.map_err(|error| format!("cannot create a temporary folder: {error}"))?;
@@ -43,7 +47,7 @@ impl House {
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         disk.put(&file, "clawdbot.toml")?;
         disk.put(&repository_root().join(CLIP), "clip.mjpeg")?;
-        Ok(Self { folder, disk, guest: None, broker, number: 0 })
+        Ok(Self { folder, disk, guest: None, broker, number: 0, package })
     }
 
     /// Starts a machine on the card and waits until one can log in.
@@ -75,6 +79,14 @@ impl House {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             line.unwrap_or_default().to_owned()
         }))
+    }
+
+    /// A package that is later than the installed `version`.
+    pub(super) fn later_package(&self, version: &str) -> Result<PathBuf, String> {
+        match &self.package {
+            Some(package) => Ok(package.clone()),
+            None => upgrade::repacked(&newest_package()?, &format!("{version}+later"), self.folder.path()),
+        }
     }
 
     /// What the console showed last, for whoever looks into a failure.

@@ -12,7 +12,7 @@ use crate::Outcome;
 /// A key that nobody has.
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA nobody";
 /// What the console shows, in this order, in words of the kernel, of our command, and of systemd.
-const TEXTS: [&str; 3] = ["Machine model: Raspberry Pi 3", "taken: host name porch", "clawdbot.service"];
+const TEXTS: [&str; 3] = ["Machine model: Raspberry Pi 3", "taken: host name porch", "Started clawdbot.service"];
 
 /// Boots, waits for the service, and looks at the card.
 pub(super) fn prove(image: &Path) -> Outcome {

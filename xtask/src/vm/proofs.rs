@@ -1,8 +1,10 @@
 //! What is proved, one line each, in this order: a later proof finds the machine as the earlier ones left it.
 
+mod doctor;
 mod failures;
 mod power;
 mod start;
+pub(super) mod upgrade;
 
 use super::house::House;
 
@@ -19,10 +21,12 @@ pub(super) const PROOFS: &[Proof] = &[
     Proof { name: "detections arrive at a broker", run: start::detections_arrive },
     Proof { name: "the unit is confined", run: start::unit_is_confined },
     Proof { name: "the board is set up", run: start::board_is_set_up },
+    Proof { name: "the doctor finds no problem", run: doctor::finds_no_problem },
     Proof { name: "killed, it starts again", run: failures::killed },
     Proof { name: "hung, it is started again", run: failures::hung },
     Proof { name: "a bad configuration is explained, once", run: failures::bad_configuration },
     Proof { name: "a bad first-boot file is explained", run: failures::bad_first_boot_file },
+    Proof { name: "an upgrade keeps configuration and state", run: upgrade::keeps_what_is_ours },
     Proof { name: "power cut: everything comes back", run: power::cut },
     Proof { name: "power cut while the card is being set up", run: power::cut_during_setup },
     Proof { name: "shut down, the card is clean", run: power::card_is_clean },
