@@ -1,7 +1,8 @@
 //! `cargo xtask peers llm`: our language model beside llama.cpp, the same weights at the same bits, on the same cores, in pairs
 //! that take turns. Prints tokens a second and the bars of issue 5, writes
 //! `benches/record/<machine>/<date>-<commit>-peers-llm.json`; with `--aarch64` it counts the guest instructions of a token under
-//! qemu instead ([`guest`]) and writes `...-peers-llm-guest.json`.
+//! qemu instead ([`guest`]) and writes `...-peers-llm-guest.json`; with `--perplexity` it compares what rounding costs
+//! ([`perplexity`]) and writes `...-peers-llm-perplexity.json`.
 //!
 //! The peer's source, its builds and all models lie in `~/.cache/clawdbot/peers-llm` ([`peer`], [`models`]): they take an hour
 //! and 15 GB, and outlive a `cargo clean`. `--quick` shows in minutes that everything still works, and records nothing.
@@ -13,6 +14,7 @@ mod models;
 pub(super) mod options;
 mod pairs;
 mod peer;
+mod perplexity;
 mod start;
 
 use std::path::PathBuf;
@@ -42,6 +44,9 @@ pub(super) fn run(arguments: &[String]) -> Outcome {
     let options = Options::parse(arguments)?;
     if options.aarch64 {
         return guest::run(&options);
+    }
+    if options.perplexity {
+        return perplexity::run(&options);
     }
     let builds = builds();
     let peer = Peer::prepare(&builds)?;

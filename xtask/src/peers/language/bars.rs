@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::guest;
 use super::pairs::{self, Task};
+use super::perplexity::Found;
 use super::start;
 
 /// Which side of a limit is the good one.
@@ -115,15 +116,38 @@ pub(super) fn of_counts(counts: &[guest::Count]) -> Vec<Verdict> {
     counts.iter().map(verdict).collect()
 }
 
+/// What rounding costs: against F16 for INT8, against the peer's form of as many bits for the others.
+pub(super) fn of_perplexities(found: &[Found]) -> Vec<Verdict> {
+    let of = |who: &str, form: &str| found.iter().find(|one| one.who == who && one.form == form);
+    let pairs = [
+        ("int8", ("clawdbot", "f16"), Some(1.002)),
+        ("int8", ("llama.cpp", "q4_k_m"), Some(1.0)),
+        ("mixed", ("llama.cpp", "q4_k_m"), Some(1.0)),
+        ("int4", ("llama.cpp", "q4_0"), Some(1.0)),
+        ("int8", ("llama.cpp", "q8_0"), None),
+        ("f16", ("llama.cpp", "f16"), None),
+    ];
+    let verdicts = pairs.into_iter().filter_map(|(form, (who, other), limit)| {
+        Some(Verdict {
+            what: format!("perplexity, {form} / {other} of {who}"),
+            model: format!("135m {form}"),
+            ratio: of("clawdbot", form)?.perplexity / of(who, other)?.perplexity,
+            good: Good::Low,
+            limits: limit.map(|limit| (limit, None)),
+        })
+    });
+    verdicts.collect()
+}
+
 /// Prints the bars, one a line.
 pub(super) fn print(verdicts: &[Verdict]) {
     println!("\n{:<48} {:<10} {:>7} {:>11} {:>6}", "ours / llama.cpp's", "model", "ratio", "bar", "aim");
     for verdict in verdicts {
         let sign = if verdict.good == Good::High { ">=" } else { "<=" };
-        let bar = verdict.limits.map_or_else(|| "-".to_owned(), |(least, _)| format!("{sign} {least:.2}"));
+        let bar = verdict.limits.map_or_else(|| "-".to_owned(), |(least, _)| format!("{sign} {least}"));
         let aim = verdict.limits.and_then(|(_, aim)| aim).map_or_else(|| "-".to_owned(), |aim| format!("{aim:.2}"));
         println!(
-            "  {:<46} {:<10} {:>7.3} {bar:>11} {aim:>6}  {}",
+            "  {:<46} {:<10} {:>7.4} {bar:>11} {aim:>6}  {}",
             verdict.what,
             verdict.model,
             verdict.ratio,
@@ -134,11 +158,23 @@ pub(super) fn print(verdicts: &[Verdict]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{pairs, start};
+    use super::super::{pairs, perplexity, start};
     use super::*;
 
     fn words(verdicts: &[Verdict]) -> Vec<&'static str> {
         verdicts.iter().map(Verdict::word).collect()
+    }
+
+    #[test]
+    fn perplexities_are_good_when_low() {
+        let found = |who, form, value| perplexity::tests::found(who, form, value);
+        let ours = [("f16", 46.70), ("int8", 46.79), ("mixed", 49.0), ("int4", 58.0)]
+            .map(|(form, value)| found("clawdbot", form, value));
+        let theirs = [("f16", 46.70), ("q8_0", 47.06), ("q4_k_m", 49.8), ("q4_0", 57.5)]
+            .map(|(form, value)| found("llama.cpp", form, value));
+        let verdicts = of_perplexities(&[ours, theirs].concat());
+        assert_eq!(words(&verdicts), ["met", "met", "met", "MISSED", "reported", "reported"]);
+        assert!(of_perplexities(&[]).is_empty());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::made_up::{self, Shape};
 use crate::process::{command, output, repository_root, run};
 
 /// The real one, below the shared data.
-const SMOLLM2: &str = "llm/SmolLM2-135M-Instruct.Q4_1.gguf";
+pub(super) const SMOLLM2: &str = "llm/SmolLM2-135M-Instruct.Q4_1.gguf";
 /// What decides how a bundle looks, below the repository's root: when it changes, ours are made anew.
 const OUR_SOURCES: [&str; 4] =
     ["crates/nn/src/bundle", "crates/nn/src/metadata", "crates/convert/src/language", "xtask/src/made_up"];

@@ -4,7 +4,8 @@ use clawdbot_nn::metadata::language::Precision;
 
 /// As `cargo xtask peers` shows it.
 pub(in crate::peers) const USAGE: &str = "usage: cargo xtask peers llm [--rounds N] [--threads 1,2] [--only 135m,1b,3b] \
-                                          [--precision int4,int8] [--aarch64] [--quick]";
+                                          [--precision int4,int8] [--aarch64] [--quick] \
+                                          [--perplexity [--tokens N]]";
 /// Shapes that there are: SmolLM2-135M itself, and two with invented weights.
 pub(super) const SHAPES: [&str; 3] = ["135m", "1b", "3b"];
 
@@ -21,6 +22,10 @@ pub(super) struct Options {
     pub(super) precisions: Vec<Precision>,
     /// Count guest instructions instead.
     pub(super) aarch64: bool,
+    /// Compare what rounding costs instead.
+    pub(super) perplexity: bool,
+    /// Tokens that are predicted for that.
+    pub(super) tokens: usize,
     /// A sign of life: the smallest model, few tokens, no record.
     pub(super) quick: bool,
 }
@@ -38,6 +43,8 @@ impl Options {
             shapes: if quick { vec![SHAPES[0]] } else { SHAPES.to_vec() },
             precisions: vec![Precision::Int4, Precision::Int8],
             aarch64: false,
+            perplexity: false,
+            tokens: 2048,
             quick,
         };
         let mut words = arguments.iter().map(String::as_str);
@@ -49,6 +56,8 @@ impl Options {
                 "--only" => options.shapes = value()?.split(',').map(shape).collect::<Result<_, _>>()?,
                 "--precision" => options.precisions = value()?.split(',').map(precision).collect::<Result<_, _>>()?,
                 "--aarch64" => options.aarch64 = true,
+                "--perplexity" => options.perplexity = true,
+                "--tokens" => options.tokens = count(value()?)?,
                 "--quick" => {}
                 _ => return Err(format!("{word:?} is not understood; {USAGE}")),
             }
@@ -114,6 +123,8 @@ mod tests {
             (&["3b", "135m"][..], &[Precision::Int8][..])
         );
         assert_eq!((options.prompt_tokens(), options.answer_tokens("3b")), (512, 16));
+        let costs = parse("--perplexity --tokens 6144").unwrap();
+        assert!(costs.perplexity && costs.tokens == 6144 && !options.perplexity);
         let quick = parse("--rounds 3 --quick").unwrap();
         assert_eq!((quick.rounds, quick.shapes.as_slice(), quick.answer_tokens("3b")), (3, &["135m"][..], 8));
     }
