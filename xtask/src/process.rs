@@ -38,8 +38,17 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
 }
 
 /// Cargo itself, as the one that started us.
+///
+/// What that one says of our own package stays here: ring's build script runs again when it changes, and with it everything that
+/// a build by hand has made.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+    let mut cargo = command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments);
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// Runs `command` with its output on ours.

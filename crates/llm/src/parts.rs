@@ -39,13 +39,19 @@ impl<T: Send> Cut for Tiles<'_, T> {
 
 /// Cuts `whole` into runs of tiles, one run a thread, and calls `job` with each run's first tile and the run. Allocates nothing.
 pub(crate) fn in_parts<W: Cut>(workers: &Workers, whole: W, job: &(dyn Fn(usize, &mut W) + Sync)) {
+    in_fine_parts(workers, usize::MAX, whole, job);
+}
+
+/// The same with more runs than threads where there is enough of it, so that a thread that is held up leaves the more to others. Runs
+/// beyond one a thread have `least` tiles at least.
+pub(crate) fn in_fine_parts<W: Cut>(workers: &Workers, least: usize, whole: W, job: &(dyn Fn(usize, &mut W) + Sync)) {
     let tiles = whole.tiles();
     let threads = workers.threads().min(tiles);
     let mut rest = Some(whole);
     if threads <= 1 {
         return rest.iter_mut().for_each(|whole| job(0, whole));
     }
-    let each = tiles.div_ceil(threads);
+    let each = tiles.div_ceil((tiles / least).clamp(threads, THREADS_MAX));
     let mut pieces = std::iter::from_fn(|| {
         let whole = rest.take()?;
         let (piece, left) = if whole.tiles() > each {

@@ -1,8 +1,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::Workers;
+
+/// Milliseconds after which a test gives up; nothing here takes long.
+const PATIENCE: usize = 20_000;
 
 /// Runs `body` with `threads` threads at work, the caller included.
 fn with_threads(threads: usize, body: impl FnOnce(&Workers)) {
@@ -76,6 +80,28 @@ fn a_panic_in_any_part_reaches_the_caller_and_the_pool_goes_on() {
 }
 
 #[test]
+fn a_thread_that_is_held_up_holds_up_its_own_part_only() {
+    for threads in [2, 3] {
+        with_threads(threads, |workers| {
+            for held in 0..4 {
+                let ran = AtomicUsize::new(0);
+                workers.run(4, &|part| {
+                    // Whoever gets this part is at it until all others have run.
+                    let mut waited = 0;
+                    while part == held && ran.load(Ordering::Acquire) < 3 {
+                        assert!(waited < PATIENCE, "{threads} threads: parts wait behind part {held}");
+                        waited += 1;
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    ran.fetch_add(1, Ordering::Release);
+                });
+                assert_eq!(ran.into_inner(), 4);
+            }
+        });
+    }
+}
+
+#[test]
 fn callers_on_two_threads_take_turns() {
     with_threads(3, |workers| {
         let total = AtomicUsize::new(0);
@@ -116,7 +142,7 @@ fn stopping_during_a_job_runs_it_once() {
 #[test]
 fn a_run_after_the_stop_waits_for_nobody() {
     let workers = Workers::new();
-    // One of two workers has left already, the other, number 2, has not yet looked.
+    // A worker that has not yet looked.
     workers.state().attached = 1;
     workers.stop();
     let ran = AtomicUsize::new(0);
