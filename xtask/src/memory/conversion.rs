@@ -1,5 +1,6 @@
 //! A 7B-shaped model is converted in 4 GB, killed in the middle, and gone on with.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -31,20 +32,25 @@ pub(super) fn convert(program: &Path) -> Result<Value, String> {
     }
     let room = Room::new("convert", BYTES)?;
     println!("a 7B-shaped model is converted in {} GB", BYTES / 1_000_000_000);
+    let log = folder.join("converted.log");
     let start = || {
+        let errors = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let mut command = room.command(program);
         command.args(["convert", "--precision", "int4", "-o"]).arg(&bundle).arg(&source);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         command.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))
     };
     let written = || std::fs::metadata(&part).map_or(0, |part| part.len());
-    let (first, mut used) = watch_until(start()?, &|| written() > BYTES / 2)?;
+    let run = |enough: &dyn Fn() -> bool| {
+        watch_until(start()?, enough).map_err(|error| format!("{error}; see {}", log.display()))
+    };
+    let (first, mut used) = run(&|| written() > BYTES / 2)?;
     if first.is_some() {
         return Err(String::from("the conversion ended before it could be interrupted"));
     }
     let interrupted_at = written();
     println!("  killed with {} MiB written", interrupted_at / (1 << 20));
-    let (second, process) = watch_until(start()?, &|| false)?;
+    let (second, process) = run(&|| false)?;
     used = used.most(process);
     let told = second.ok_or("the second run was not waited for")?;
     let resumed = told.lines().find(|line| line.contains("a run that was interrupted"));
@@ -85,7 +91,7 @@ fn watch_until(mut child: Child, enough: &dyn Fn() -> bool) -> Result<(Option<St
     }
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     if !output.status.success() {
-        return Err(format!("the conversion ended with {}; was it killed for its memory?", output.status));
+        return Err(format!("the conversion ended with {}", output.status));
     }
     Ok((Some(String::from_utf8_lossy(&output.stdout).into_owned()), used))
 }

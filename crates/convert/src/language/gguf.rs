@@ -44,7 +44,7 @@ pub(super) fn open(path: &Path) -> Result<LanguageDraft, LanguageError> {
     Ok(LanguageDraft {
         format: "GGUF",
         language: Language { name, architecture, tokens, chat_template },
-        tokenizer: Some(tokenizer),
+        tokenizer,
         origin,
         decisions,
         weights: Box::new(weights),

@@ -19,6 +19,9 @@ const END_OF_TURN: &str = "tokenizer.ggml.eot_token_id";
 const ADD_BEGIN: &str = "tokenizer.ggml.add_bos_token";
 const TEMPLATE: &str = "tokenizer.chat_template";
 
+/// What `tokenizer.ggml.model` says of a model that knows ids alone; llama.cpp has had both words.
+const WITHOUT_WORDS: [&str; 2] = ["none", "no_vocab"];
+
 /// Token types by their numbers.
 const UNKNOWN: i64 = 2;
 const CONTROL: i64 = 3;
@@ -30,7 +33,8 @@ const ENDS: [&str; 8] =
 
 /// What a file says about text.
 pub(super) struct Text {
-    pub(super) tokenizer: String,
+    /// Without one the model takes and gives ids only.
+    pub(super) tokenizer: Option<String>,
     pub(super) tokens: SpecialTokens,
     pub(super) chat_template: Option<String>,
 }
@@ -94,6 +98,10 @@ impl<'a> Vocabulary<'a> {
 /// Reads it; the embedding has `rows`.
 pub(super) fn read(gguf: &Gguf, rows: usize) -> Result<Text, LanguageError> {
     let model = gguf.text(MODEL)?.ok_or_else(|| missing(gguf, MODEL))?;
+    if WITHOUT_WORDS.contains(&model) {
+        let tokens = special_tokens(gguf, model, &Vocabulary { tokens: &[], types: None }, rows)?;
+        return Ok(Text { tokenizer: None, tokens, chat_template: None });
+    }
     let vocabulary = Vocabulary::of(gguf, rows)?;
     let mut file = match model {
         "gpt2" => bpe::file(gguf, &vocabulary)?,
@@ -105,13 +113,18 @@ pub(super) fn read(gguf: &Gguf, rows: usize) -> Result<Text, LanguageError> {
     for unused in ["truncation", "padding", "post_processor"] {
         file.insert(unused.to_owned(), serde_json::Value::Null);
     }
-    let tokens = special_tokens(gguf, model, &vocabulary)?;
+    let tokens = special_tokens(gguf, model, &vocabulary, vocabulary.tokens.len())?;
     let chat_template = gguf.text(TEMPLATE)?.map(str::to_owned);
-    Ok(Text { tokenizer: serde_json::Value::Object(file).to_string(), tokens, chat_template })
+    Ok(Text { tokenizer: Some(serde_json::Value::Object(file).to_string()), tokens, chat_template })
 }
 
-fn special_tokens(gguf: &Gguf, model: &str, vocabulary: &Vocabulary<'_>) -> Result<SpecialTokens, LanguageError> {
-    let count = vocabulary.tokens.len();
+/// Those that begin and end a text; there are `count` tokens.
+fn special_tokens(
+    gguf: &Gguf,
+    model: &str,
+    vocabulary: &Vocabulary<'_>,
+    count: usize,
+) -> Result<SpecialTokens, LanguageError> {
     // -1 stands for none in some files.
     let id = |key: &str| gguf.value(key).and_then(Value::as_count).filter(|&id| id < count);
     let named = ENDS.iter().filter_map(|text| {

@@ -89,6 +89,22 @@ fn vocabularies_that_do_not_fit() {
 }
 
 #[test]
+fn a_file_without_words_gives_a_model_of_ids() {
+    for name in ["none", "no_vocab"] {
+        let mut file = File::small();
+        file.text("tokenizer.ggml.model", name);
+        file.without("tokenizer.ggml.tokens");
+        file.count("tokenizer.ggml.eos_token_id", 4).set("tokenizer.ggml.eot_token_id", 6);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.gguf");
+        std::fs::write(&path, file.bytes()).unwrap();
+        let draft = open(&path).unwrap();
+        assert_eq!(draft.tokenizer(), None);
+        assert_eq!(draft.language().tokens.stops, [4], "the embedding has no row 6");
+    }
+}
+
+#[test]
 fn pieces_with_scores_become_merges_by_falling_score() {
     let (file, tokens) = made(|file| {
         file.text("tokenizer.ggml.model", "llama");

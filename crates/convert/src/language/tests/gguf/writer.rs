@@ -94,6 +94,10 @@ impl File {
         self.text("general.architecture", to);
     }
 
+    pub(in crate::language::tests) fn without(&mut self, key: &str) {
+        self.keys.remove(key).unwrap();
+    }
+
     pub(in crate::language::tests) fn remove(&mut self, tensor: &str) {
         self.tensors.remove(tensor).unwrap();
     }
