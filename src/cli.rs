@@ -16,6 +16,7 @@ mod inspect;
 mod kernels;
 mod looker;
 mod manual;
+mod pull;
 mod run;
 
 use std::io::Write;
@@ -66,6 +67,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Show which kernel each operator runs, here or on another core.
     Kernels(kernels::Arguments),
+    /// Bring a model here from a catalogue, checked by its SHA-256; without a name, list what there is.
+    Pull(pull::Arguments),
     /// Write man pages and shell completions into a folder.
     #[command(hide = true)]
     Manual(manual::Arguments),
@@ -149,6 +152,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Health(arguments) => health::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
+        Command::Pull(arguments) => pull::run(&arguments),
         Command::Manual(arguments) => manual::run(&arguments),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod first_boot;
 mod health;
 mod mqtt;
 mod pipeline;
+mod pull;
 mod sinks;
 mod sources;
 

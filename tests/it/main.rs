@@ -17,6 +17,7 @@ mod health;
 mod language;
 mod npz;
 mod published;
+mod pull;
 mod real_files;
 mod schema;
 mod steady_state;

@@ -1,10 +1,7 @@
-use std::path::Path;
-
-use clap::Parser;
 use serde_json::json;
 
 use super::{outcome, report, text};
-use crate::cli::{Cli, Failure};
+use crate::cli::Failure;
 use crate::doctor::{Check, Finding, Verdict};
 
 fn findings() -> Vec<Finding> {
@@ -57,32 +54,6 @@ unknown  throttle        nothing tells
 
 1 problem, 0 warning, 1 unknown, 0 note, 1 ok";
     assert_eq!(text(Some("Pi"), "/x.toml", &findings()), expected);
-}
-
-/// Lines of a page's code blocks that begin with our name.
-fn commands(page: &str) -> Vec<&str> {
-    let blocks = page.split("```").skip(1).step_by(2).flat_map(str::lines);
-    let quoted = page.split('`').skip(1).step_by(2);
-    let all = blocks.chain(quoted).map(|line| line.trim().trim_start_matches("sudo "));
-    all.filter(|line| line.starts_with("clawdbot ") && !line.contains('\n')).collect()
-}
-
-#[test]
-fn every_command_of_the_pages_is_one() {
-    for page in ["guide/troubleshooting.md", "reference/doctor.md"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
-        let page = std::fs::read_to_string(path).unwrap();
-        let commands = commands(&page);
-        assert!(commands.len() > 3, "{commands:?}");
-        for command in commands {
-            let command = command.split(" | ").next().unwrap();
-            if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
-                panic!("`{command}`: {error}");
-            }
-        }
-    }
-    assert!(Cli::try_parse_from(["clawdbot", "doctor", "--cure"]).is_err());
-    assert_eq!(commands("a `clawdbot x` b\n```\nsudo clawdbot y\nls\n```\n"), ["clawdbot y", "clawdbot x"]);
 }
 
 #[test]
