@@ -70,6 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let folder = Folder::open(&folder).map_err(|error| Failure::from_error(&error))?;
     let mut bar = Bar::new();
+    bar.begin(&entry);
     let pulled = pull::pull(&entry, &source, &folder, &mut |told| bar.show(&told));
     bar.finish();
     tell(&entry, &pulled.map_err(|error| Failure::from_error(&error))?, arguments)

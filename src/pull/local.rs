@@ -1,8 +1,8 @@
 //! Models from a stick or another disk: the same sums, and no socket.
 
-use std::fs;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::fs::{self, Metadata};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use super::catalogue::File;
 use super::place::Staging;
@@ -11,13 +11,11 @@ use super::{Error, Told};
 
 /// Copies `file` from `source`, the file itself or a folder that holds it, and checks it.
 pub(super) fn take(source: &Path, file: &File, staging: &Staging, tell: &mut dyn FnMut(Told<'_>)) -> Result<(), Error> {
-    let path = if source.is_dir() { source.join(&file.name) } else { source.to_owned() };
+    let (mut from, metadata, path) = open(source, file, staging)?;
     let unreadable = |reason| Error::File { path: path.clone(), reason };
-    let mut from = staging.open_of_caller(&path).map_err(unreadable)?;
-    let metadata = from.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         let what = format!("no regular file; {} is wanted", file.name);
-        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, what)));
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, what)));
     }
     let total = metadata.len();
     if let Some(wanted) = file.bytes.filter(|&bytes| bytes != total) {
@@ -44,4 +42,19 @@ pub(super) fn take(source: &Path, file: &File, staging: &Staging, tell: &mut dyn
     }
     staging.forget(file)?;
     Err(Error::WrongSum { name: path.display().to_string(), found, wanted: file.sha256 })
+}
+
+/// `source`, or the file in it, as whoever called us may read it.
+fn open(source: &Path, file: &File, staging: &Staging) -> Result<(fs::File, Metadata, PathBuf), Error> {
+    let open = |path: &Path| -> Result<(fs::File, Metadata), Error> {
+        let opened = staging.open_of_caller(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+        opened.map_err(|reason| Error::File { path: path.to_owned(), reason })
+    };
+    let (opened, metadata) = open(source)?;
+    if !metadata.is_dir() {
+        return Ok((opened, metadata, source.to_owned()));
+    }
+    let path = source.join(&file.name);
+    let (opened, metadata) = open(&path)?;
+    Ok((opened, metadata, path))
 }

@@ -15,13 +15,17 @@ enum Here {
     Yes,
     /// Another one, or a part of it.
     Otherwise,
+    /// Who asks may not look.
+    Unknown,
 }
 
 impl Here {
     fn of(entry: &Entry, folder: &Path) -> Self {
         let target = target_in(folder, entry);
-        if !target.exists() {
-            return Self::Not;
+        match target.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Self::Not,
+            Err(_) => return Self::Unknown,
         }
         let same = entry.files.iter().all(|file| {
             let path = if entry.is_folder() { target.join(&file.name) } else { target.clone() };
@@ -35,6 +39,7 @@ impl Here {
             Self::Not => "-",
             Self::Yes => "here",
             Self::Otherwise => "another version is here",
+            Self::Unknown => "? (ask as root)",
         }
     }
 }
@@ -68,6 +73,10 @@ fn report(entry: &Entry, folder: &Path) -> Value {
         "bytes": entry.bytes(),
         "files": entry.files.iter().map(file).collect::<Vec<_>>(),
         "path": target_in(folder, entry),
-        "here": Here::of(entry, folder) == Here::Yes,
+        "here": match Here::of(entry, folder) {
+            Here::Yes => Some(true),
+            Here::Not | Here::Otherwise => Some(false),
+            Here::Unknown => None,
+        },
     })
 }

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::pull::Told;
+use crate::pull::catalogue::Entry;
 
 /// Lines that one file gets where there is no terminal.
 const LINES_A_FILE: u64 = 10;
@@ -26,6 +27,12 @@ impl Bar {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar, terminal, told: 0 }
+    }
+
+    /// Says what is about to be pulled, before anybody is asked for it.
+    pub(super) fn begin(&self, entry: &Entry) {
+        let size = entry.bytes().map_or_else(|| "size unknown".to_owned(), |bytes| format!("{bytes} bytes"));
+        self.line(&format!("{}: {size}, licence {} ({})", entry.name, entry.licence, entry.licence_url));
     }
 
     pub(super) fn show(&mut self, told: &Told<'_>) {

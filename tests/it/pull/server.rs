@@ -55,6 +55,11 @@ impl Answer {
         answer
     }
 
+    fn head(&self) -> String {
+        let headers: String = self.headers.iter().map(|line| format!("{line}\r\n")).collect();
+        format!("HTTP/1.1 {}\r\nConnection: close\r\n{headers}\r\n", self.status)
+    }
+
     pub(super) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut = Some(bytes);
         self
@@ -116,7 +121,7 @@ fn serve<S: Read + Write>(stream: S, seen: &Mutex<Vec<Request>>, answer: &impl F
         seen.len() - 1
     };
     let answer = answer(before, &request);
-    let head = format!("HTTP/1.1 {}\r\nConnection: close\r\n{}\r\n\r\n", answer.status, answer.headers.join("\r\n"));
+    let head = answer.head();
     let body = &answer.body[..answer.cut.unwrap_or(answer.body.len())];
     let stream = stream.get_mut();
     // Whoever has heard enough may go: that is what some tests are about.
@@ -162,8 +167,7 @@ fn drip_into(stream: TcpStream, body: &[u8], piece: usize, pause: std::time::Dur
     let Some(request) = read(&mut stream) else { return };
     let answer = Answer::ranged(&request, body, "\"one\"");
     let stream = stream.get_mut();
-    let head = format!("HTTP/1.1 {}\r\nConnection: close\r\n{}\r\n\r\n", answer.status, answer.headers.join("\r\n"));
-    if stream.write_all(head.as_bytes()).is_err() {
+    if stream.write_all(answer.head().as_bytes()).is_err() {
         return;
     }
     *told.lock().unwrap() = 0;
