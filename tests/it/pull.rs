@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -336,10 +336,11 @@ fn a_stick_is_enough_and_no_socket_is_opened() {
     assert!(error.contains("4999 bytes of it, but must be 5000"), "{error}");
 }
 
-/// A server for `localhost`, and the file of the authority behind it.
-fn authority(folder: &Path) -> (Arc<ServerConfig>, PathBuf) {
+/// A server for `localhost`, and the file of the authority behind it, which is called `name`.
+fn authority(folder: &Path, name: &str) -> (Arc<ServerConfig>, PathBuf) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
     let key = KeyPair::generate().unwrap();
     let path = folder.join("authority.pem");
     std::fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
@@ -359,8 +360,8 @@ fn authority(folder: &Path) -> (Arc<ServerConfig>, PathBuf) {
 #[test]
 fn a_certificate_must_be_one_that_the_system_trusts() {
     let (place, body) = (Place::new(), noise(5_000));
-    let (config, trusted) = authority(place.folder.path());
-    let (_, other) = authority(&place.models());
+    let (config, trusted) = authority(place.folder.path(), "ours");
+    let (_, other) = authority(&place.models(), "another");
     let given = body.clone();
     let server = Server::start_with(Some(config), move |_, request| match request.path.as_str() {
         "/yard.onnx" => Answer::whole(&given),
