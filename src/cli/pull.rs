@@ -55,6 +55,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let state = Environment::of_process().state_folder();
         state.map_or_else(|| PathBuf::from(MODELS), |state| state.join("models"))
     });
+    // What is told of it goes into a configuration, where a relative path would begin elsewhere.
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
     let Some(name) = &arguments.name else {
         return list::list(&catalogue(arguments)?, &folder, arguments.json);
     };

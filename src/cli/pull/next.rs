@@ -28,7 +28,8 @@ pub(super) fn steps(entry: &Entry, path: &Path, kind: Option<Kind>) -> Vec<Strin
         steps.push(format!("then: clawdbot inspect {bundle}"));
     }
     let model = if entry.becomes == Becomes::Bundle { here } else { bundle };
-    steps.push(format!("then in /etc/clawdbot/clawdbot.toml, section [{section}]: model = \"{model}\""));
+    let when = if steps.is_empty() { "next" } else { "then" };
+    steps.push(format!("{when} in /etc/clawdbot/clawdbot.toml, section [{section}]: model = \"{model}\""));
     steps.push(RESTART.to_owned());
     steps
 }

@@ -40,6 +40,8 @@ impl Bar {
             Told::Asking { file, host, done: 0 } => self.file(&format!("{file}: asking {host}")),
             Told::Asking { file, host, done } => {
                 self.file(&format!("{file}: {done} bytes are here; asking {host} for the rest"));
+                // What was here before says nothing of how fast the rest comes.
+                self.bar.set_position(*done);
                 self.bar.reset_eta();
             }
             Told::SentOn(host) => self.line(&format!("sent on to {host}")),
