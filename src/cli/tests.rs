@@ -113,7 +113,7 @@ fn the_configuration_of_the_language_model_s_guide_is_one() {
 #[test]
 fn a_command_that_is_none_is_seen() {
     let shown = "a `clawdbot x` b\n```\nsudo clawdbot y \\\n  z\nls\n```\n";
-    assert_eq!((commands(shown), quoted(shown)), (vec!["clawdbot y   z".to_owned()], vec!["clawdbot x".to_owned()]));
+    assert_eq!((commands(shown), quoted(shown)), (vec!["clawdbot y    z".to_owned()], vec!["clawdbot x".to_owned()]));
     assert_eq!(words("a 'b \"c' \"\" d\"e f\" | g"), ["a", "b \"c", "", "de f"]);
     assert!(Cli::try_parse_from(words("clawdbot doctor --cure")).is_err());
 }
