@@ -197,9 +197,9 @@ pub(crate) fn pull(
     match source {
         Source::Local(path) => entry.files.iter().try_for_each(|file| local::take(path, file, &staging, tell))?,
         Source::Catalogue | Source::Url(_) => {
-            let agent = Agent::new()?;
+            let agent = Agent::new();
             for file in &entry.files {
-                fetch::fetch(&agent, file, &url(entry, file, source), &staging, tell)?;
+                fetch::fetch(&agent, file, &url(entry, file, source), &staging, &fetch::WAITS_S, tell)?;
             }
         }
     }

@@ -12,7 +12,7 @@ use super::sha256::{CHUNK_BYTES, Summing};
 use super::{Error, Told};
 
 /// Waits before further tries; after the last one it gives up. A try that brings a hundredth of the file begins anew.
-const WAITS_S: [u64; 4] = [1, 2, 4, 8];
+pub(super) const WAITS_S: [u64; 4] = [1, 2, 4, 8];
 
 /// What is here of a file.
 struct Part<'a> {
@@ -30,12 +30,13 @@ enum Stop {
     Lasting(Error),
 }
 
-/// Brings `file` from `url` into `staging`, and checks it.
+/// Brings `file` from `url` into `staging`, and checks it. `waits_s` is [`WAITS_S`] where it is no test.
 pub(super) fn fetch(
     agent: &Agent,
     file: &File,
     url: &str,
     staging: &Staging,
+    waits_s: &[u64],
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<(), Error> {
     let mut part = Part::open(file, staging, tell)?;
@@ -53,7 +54,7 @@ pub(super) fn fetch(
             failed = 0;
         }
         begun = part.done;
-        let Some(&usual) = WAITS_S.get(failed) else {
+        let Some(&usual) = waits_s.get(failed) else {
             return Err(Error::GaveUp { url: url.to_owned(), tries: failed + 1, reason, done: part.done });
         };
         failed += 1;
@@ -179,3 +180,6 @@ impl<'a> Part<'a> {
         self.handle.sync_all().map_err(Error::at(&self.staging.path(self.file)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,8 @@ pub(super) struct Agent {
     plain: ureq::Agent,
     /// Follows no way back to http://.
     secure: ureq::Agent,
+    /// Why nobody can be trusted, if so.
+    no_roots: Option<String>,
 }
 
 /// Why a request has brought nothing.
@@ -81,12 +83,12 @@ pub(super) struct Reply {
 
 impl Agent {
     /// With the system's certificates, and the environment's proxies (`https_proxy`, `http_proxy`, `no_proxy`).
-    pub(super) fn new() -> Result<Self, HttpError> {
+    pub(super) fn new() -> Self {
         let found = rustls_native_certs::load_native_certs();
-        if found.certs.is_empty() {
+        let no_roots = found.certs.is_empty().then(|| {
             let reasons = found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(HttpError::NoRoots(if reasons.is_empty() { "none found".into() } else { reasons }));
-        }
+            if reasons.is_empty() { "none found".into() } else { reasons }
+        });
         let certificates: Vec<Certificate<'static>> =
             found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
         let tls = TlsConfig::builder()
@@ -107,12 +109,16 @@ impl Agent {
                 .build()
                 .into()
         };
-        Ok(Self { plain: agent(false), secure: agent(true) })
+        Self { plain: agent(false), secure: agent(true), no_roots }
     }
 
     /// Asks for `url` from byte `done` on, if it is still the version that the server knows by `mark`.
     pub(super) fn get(&self, url: &str, done: u64, mark: &str) -> Result<Reply, Problem> {
-        let agent = if url.starts_with("https:") { &self.secure } else { &self.plain };
+        let is_secure = url.starts_with("https:");
+        if let Some(reason) = self.no_roots.as_ref().filter(|_| is_secure) {
+            return Err(Problem::Lasting(HttpError::NoRoots(reason.clone())));
+        }
+        let agent = if is_secure { &self.secure } else { &self.plain };
         let mut request = agent.get(url);
         if done > 0 {
             request = request.header("Range", format!("bytes={done}-"));

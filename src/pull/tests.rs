@@ -5,7 +5,7 @@ use super::*;
 /// The bundled detector's file: the smallest bundle at hand.
 const BUNDLE: &[u8] = include_bytes!("../../assets/ssd-mobilenet-v2-oid.claw.safetensors");
 
-fn file(name: &str, bytes: &[u8]) -> File {
+pub(super) fn file(name: &str, bytes: &[u8]) -> File {
     let mut sum = sha256::Summing::default();
     sum.add(bytes);
     // An address that nobody answers, should it be asked.
@@ -13,7 +13,7 @@ fn file(name: &str, bytes: &[u8]) -> File {
     File { name: name.to_owned(), url, bytes: Some(bytes.len() as u64), sha256: sum.finish() }
 }
 
-fn entry(becomes: Becomes, files: Vec<File>) -> Entry {
+pub(super) fn entry(becomes: Becomes, files: Vec<File>) -> Entry {
     let text = String::new;
     Entry {
         name: "m".to_owned(),
