@@ -3,6 +3,8 @@
 //! Each check is a function from text to complaints, with a test of its own that shows it a bad example. The lists of
 //! exceptions are ratchets: an entry that is no longer needed is a complaint too, so nothing grows and old debts get paid.
 
+#[path = "tidy/commands.rs"]
+mod commands;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/floors.rs"]

@@ -39,7 +39,7 @@ fn the_map_is_short_and_names_what_exists() {
 
 #[test]
 fn the_other_pages_name_what_exists() {
-    for page in ["README.md", "CONTRIBUTING.md", "docs/glossary.md"] {
+    for page in ["README.md", "CONTRIBUTING.md", "RELEASE-CHECKLIST.md", "docs/glossary.md"] {
         check(&missing_paths(page, &read(page), &files()));
     }
 }

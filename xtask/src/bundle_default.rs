@@ -5,7 +5,7 @@
 
 mod calibration;
 mod clip;
-mod origin;
+pub(crate) mod origin;
 
 use std::path::{Path, PathBuf};
 

@@ -1,15 +1,15 @@
 //! `cargo xtask deb`: the Debian package, put together from plain files by `dpkg-deb` (docs/decisions/0006-debian-package.md).
 //! The same binary and commit give the same package, bit for bit.
 
-mod architecture;
-mod changelog;
+pub(crate) mod architecture;
+pub(crate) mod changelog;
 mod control;
-mod copyright;
+pub(crate) mod copyright;
 mod documents;
 mod needs;
 mod package;
 mod proof;
-mod release;
+pub(crate) mod release;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 
 mod archive;
 pub(crate) mod card;
-mod emulation;
+pub(crate) mod emulation;
 mod flavour;
 mod manifest;
 mod options;

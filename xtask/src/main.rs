@@ -12,12 +12,14 @@ mod deb;
 mod debian_root;
 mod image;
 mod kernels;
+mod linked;
 mod made_up;
 mod memory;
 mod peers;
 mod process;
 mod record;
 mod regions;
+mod release;
 mod scaling;
 mod shell;
 mod units;
@@ -52,6 +54,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "memory-llm", summary: "two 7B in 8 GB; two 3B and a camera in 4", run: memory::run },
     Subcommand { name: "peers", summary: "our networks beside other engines'", run: peers::run_peers },
     Subcommand { name: "regions", summary: "looks at parts of pictures against whole ones", run: regions::run_regions },
+    Subcommand { name: "release", summary: "all artefacts of a release, summed and signed", run: release::run },
     Subcommand { name: "scaling", summary: "one to four cores of a Pi 4, by a model", run: scaling::run },
     Subcommand { name: "shell", summary: "shellcheck over every script", run: shell::run },
     Subcommand { name: "units", summary: "systemd's own checks of our unit", run: units::run },

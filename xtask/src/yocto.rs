@@ -6,7 +6,7 @@
 
 mod bitbake;
 mod build_folder;
-mod crates;
+pub(crate) mod crates;
 mod expected;
 mod lint;
 mod sources;

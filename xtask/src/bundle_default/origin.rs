@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::process;
 
 /// The npm package that carries the network.
-const MODEL_PACKAGE: &str = "@mediapipe/objectron@0.4.1675468480";
+pub(crate) const MODEL_PACKAGE: &str = "@mediapipe/objectron@0.4.1675468480";
 /// The packed file inside it, and where the TensorFlow Lite file lies in that.
-const MODEL_PACKED_IN: &str = "package/objectron_solution_packed_assets.data";
+pub(crate) const MODEL_PACKED_IN: &str = "package/objectron_solution_packed_assets.data";
 const MODEL_BYTES: std::ops::Range<usize> = 184..9_987_912;
 /// The name under which the network is known.
 const MODEL_NAME: &str = "ssd_mobilenetv2_oidv4_fp16.tflite";

@@ -10,10 +10,13 @@ use crate::process;
 /// Bytes at the beginning of an ELF file that end with the machine's number.
 const ELF_HEAD: usize = 20;
 
+/// What `strip` is told: as Debian strips, so that the package's binary is every other artefact's too.
+pub(crate) const STRIP: [&str; 3] = ["--strip-unneeded", "--remove-section=.comment", "--remove-section=.note"];
+
 /// An architecture that a package is made for. There is no armhf: the V4L2 bindings are those of 64-bit targets
 /// (docs/decisions/0006-debian-package.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Architecture {
+pub(crate) enum Architecture {
     Amd64,
     Arm64,
 }
@@ -22,7 +25,7 @@ impl Architecture {
     const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
 
     /// Debian's name.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
@@ -30,7 +33,7 @@ impl Architecture {
     }
 
     /// Rust's name.
-    pub(super) const fn triple(self) -> &'static str {
+    pub(crate) const fn triple(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64-unknown-linux-gnu",
             Self::Arm64 => cross::TARGET,
@@ -47,7 +50,7 @@ impl Architecture {
 
     /// # Errors
     /// Names those that there are.
-    pub(super) fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|architecture| architecture.name() == name);
         found.ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
@@ -56,7 +59,7 @@ impl Architecture {
     }
 
     /// A tool of binutils that can handle this architecture's files.
-    pub(super) fn tool(self, name: &str) -> String {
+    pub(crate) fn tool(self, name: &str) -> String {
         if self.runs_here() { name.to_owned() } else { format!("{}-{name}", cross::TOOLS) }
     }
 
@@ -66,18 +69,18 @@ impl Architecture {
     }
 
     /// A release build of this checkout, whose paths leave no trace in it.
-    pub(super) fn build(self) -> Result<PathBuf, String> {
+    pub(crate) fn build(self) -> Result<PathBuf, String> {
         cross::reproducible::build(self.triple(), "clawdbot", process::repository_root(), &process::target_directory())
     }
 
     /// A command that runs `binary`, emulated where this machine cannot.
-    pub(super) fn command(self, binary: &Path) -> Command {
+    pub(crate) fn command(self, binary: &Path) -> Command {
         if self.runs_here() { process::command(&binary.to_string_lossy(), &[]) } else { cross::emulated("max", binary) }
     }
 
     /// # Errors
     /// When the file is not a program for this architecture.
-    pub(super) fn check(self, binary: &Path) -> Result<(), String> {
+    pub(crate) fn check(self, binary: &Path) -> Result<(), String> {
         let mut head = [0; ELF_HEAD];
         std::fs::File::open(binary)
             .and_then(|mut file| file.read_exact(&mut head))

@@ -41,6 +41,13 @@ pub(super) fn text(folder: &Path, release: &Release) -> Result<String, String> {
     Ok(sections.join("\n"))
 }
 
+/// What `version` tells of, by number: the changes in its folder, or before that those which have none yet.
+pub(crate) fn newest(folder: &Path, version: &str) -> Result<Vec<String>, String> {
+    let released = folder.join(version);
+    let told = changes(if released.is_dir() { &released } else { folder })?;
+    Ok(told.into_iter().map(|change| change.text).collect())
+}
+
 /// Every change in `folder` by number; two of one number, as branches make them, by name.
 fn changes(folder: &Path) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();

@@ -19,7 +19,7 @@ const OWN: &str = "deploy/debian/copyright";
 const OWN_LICENCES: [&str; 4] = ["MIT", "Apache-2.0", "CC0-1.0", "BSD-3-Clause"];
 
 /// The whole file for a build for `triple`.
-pub(super) fn text(triple: &str) -> Result<String, String> {
+pub(crate) fn text(triple: &str) -> Result<String, String> {
     let own =
         std::fs::read_to_string(repository_root().join(OWN)).map_err(|error| format!("cannot read {OWN}: {error}"))?;
     compose(&own, &crates::linked(triple)?)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, STRIP};
 use super::documents::Documents;
 use super::release::Release;
 use super::{changelog, control, copyright, needs, temporary_folder};
@@ -106,8 +106,7 @@ impl<'a> Contents<'a> {
 
     fn lay_out(&self, tree: &Tree) -> Outcome {
         tree.copy(self.binary, BINARY, 0o755)?;
-        let sections = ["--strip-unneeded", "--remove-section=.comment", "--remove-section=.note"];
-        process::run(process::command(&self.architecture.tool("strip"), &sections).arg(tree.0.join(BINARY)))?;
+        process::run(process::command(&self.architecture.tool("strip"), &STRIP).arg(tree.0.join(BINARY)))?;
         tree.write(CONFIGURATION, &self.configuration)?;
         for (from, to) in FILES {
             tree.copy(&repository_root().join(from), to, 0o644)?;

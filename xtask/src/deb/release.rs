@@ -7,16 +7,16 @@ const EPOCH_VARIABLE: &str = "SOURCE_DATE_EPOCH";
 
 /// A version of the package and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Release {
+pub(crate) struct Release {
     /// Debian's form: `0.1.0`, or before that `0.1.0~git20261129170512`, which sorts before it.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// Seconds since 1970; no file in the package is newer.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
 }
 
 impl Release {
     /// This checkout's: a release when `changes/` has a folder of that version, else a stage on the way to it.
-    pub(super) fn current() -> Result<Self, String> {
+    pub(crate) fn current() -> Result<Self, String> {
         let epoch = epoch()?;
         let version = env!("CARGO_PKG_VERSION");
         if repository_root().join("changes").join(version).is_dir() {
@@ -38,7 +38,7 @@ fn epoch() -> Result<u64, String> {
 }
 
 /// A time as `date` understands it (`@SECONDS`, `2026-11-29 12:00`), in UTC, in the form that `format` asks for.
-pub(super) fn date(time: &str, format: &str) -> Result<String, String> {
+pub(crate) fn date(time: &str, format: &str) -> Result<String, String> {
     let mut command = command("date", &["--utc", "--date", time, format]);
     Ok(output(command.env("LC_ALL", "C"))?.trim().to_owned())
 }

@@ -16,7 +16,7 @@ const RULE: &str = concat!(
 
 /// Sees to it that Arm programs run here. On an ordinary Debian with qemu-user-static they do; in a container they may not
 /// yet. The rule is the whole machine's and stays until it is shut down.
-pub(super) fn register() -> Outcome {
+pub(crate) fn register() -> Outcome {
     if cfg!(target_arch = "aarch64") || is_registered() {
         return Ok(());
     }

@@ -21,10 +21,10 @@ const HEAD: &str = "\
 
 /// One crate of the registry.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Crate {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) sha256: String,
+pub(crate) struct Crate {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) sha256: String,
 }
 
 impl Crate {
@@ -95,7 +95,7 @@ pub(super) fn render(crates: &[Crate]) -> String {
 ///
 /// # Errors
 /// As [`of_lock`], or when there is none.
-pub(super) fn of_repository() -> Result<Vec<Crate>, String> {
+pub(crate) fn of_repository() -> Result<Vec<Crate>, String> {
     of_lock(&read_repository("Cargo.lock")?)
 }
 

@@ -51,6 +51,13 @@ clawdbot (0.9.0) unstable; urgency=medium
 }
 
 #[test]
+fn a_release_tells_of_its_own_changes_and_what_is_under_way_of_those_without_one() {
+    let folder = folder(&[("3-new.md", "New."), ("0.9.0/released", "2026-01-02\n"), ("0.9.0/1-one.md", "Old.")]);
+    assert_eq!(newest(folder.path(), "0.9.0"), Ok(vec!["Old.".to_owned()]));
+    assert_eq!(newest(folder.path(), "1.0.0~git2"), Ok(vec!["New.".to_owned()]));
+}
+
+#[test]
 fn long_changes_are_wrapped() {
     let lines = bullet(&"word ".repeat(30).trim_end().replace("word", "seventeen-letters"));
     assert!(lines.lines().all(|line| line.len() <= COLUMNS), "{lines}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::process;
+use crate::{linked, process};
 
 /// How the names begin of files that tell of licences; cases differ.
 const FILES: [&str; 6] = ["licence", "license", "copying", "unlicense", "copyright", "notice"];
@@ -47,21 +47,8 @@ impl Crate {
 
 /// Every crate of the binary for `triple` that comes from a registry, by name.
 pub(super) fn linked(triple: &str) -> Result<Vec<Crate>, String> {
-    let tree = [
-        "tree",
-        "--locked",
-        "--package",
-        "clawdbot",
-        "--edges",
-        "normal,no-proc-macro",
-        "--target",
-        triple,
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ];
-    let linked = names(&process::output(&mut process::cargo(&tree))?);
+    let linked: BTreeSet<(String, String)> =
+        linked::of(triple)?.into_iter().map(|found| (found.name, found.version)).collect();
     let arguments = ["metadata", "--locked", "--format-version", "1", "--filter-platform", triple];
     let metadata: Value = serde_json::from_str(&process::output(&mut process::cargo(&arguments))?)
         .map_err(|error| format!("`cargo metadata` printed no JSON: {error}"))?;
@@ -73,17 +60,7 @@ pub(super) fn linked(triple: &str) -> Result<Vec<Crate>, String> {
         crates.push(described(package)?);
     }
     crates.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-    if crates.is_empty() {
-        return Err(format!("cargo names no crate that the binary links for {triple}"));
-    }
     Ok(crates)
-}
-
-/// Names and versions in what `cargo tree` prints: `serde v1.0.228 (*)`.
-fn names(tree: &str) -> BTreeSet<(String, String)> {
-    let lines = tree.lines().map(|line| line.split(' '));
-    let pairs = lines.filter_map(|mut words| Some((words.next()?, words.next()?.strip_prefix('v')?)));
-    pairs.map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
 }
 
 fn described(package: &Value) -> Result<Crate, String> {
@@ -159,12 +136,5 @@ mod tests {
         assert_eq!(found.notices(), ["Ada <ada@example.org>"]);
         found.files = vec!["Copyright 2020 Bo\nCopyright 2020 Bo\n".to_owned(), "Copyright 2021 Cy".to_owned()];
         assert_eq!(found.notices(), ["2020 Bo", "2021 Cy"]);
-    }
-
-    #[test]
-    fn cargo_s_tree_is_read() {
-        let names = names("clawdbot v0.1.0 (/work/x)\nserde v1.0.2\nserde v1.0.2 (*)\n\n");
-        assert_eq!(names.len(), 2);
-        assert!(names.contains(&("serde".to_owned(), "1.0.2".to_owned())));
     }
 }
