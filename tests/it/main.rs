@@ -13,6 +13,7 @@ mod daemon;
 mod detect;
 mod detector;
 mod doctor;
+mod guides;
 mod health;
 mod language;
 mod npz;
