@@ -11,6 +11,9 @@ use super::{TARGET, TOOLS};
 use crate::Outcome;
 use crate::process;
 
+/// What another CARGO_HOME takes from the real one.
+const LENT: [&str; 3] = ["registry", "git", "config.toml"];
+
 /// A folder of this machine, and the name that the binary shows instead.
 struct Renamed {
     folder: PathBuf,
@@ -108,13 +111,15 @@ fn check_out(folder: &Path) -> Result<PathBuf, String> {
     Ok(folder.to_owned())
 }
 
-/// Another CARGO_HOME with the crates that this one has.
+/// Another CARGO_HOME with the crates that this one has, and with its settings, which may name a mirror.
 fn cargo_home_at(folder: &Path) -> Result<PathBuf, String> {
-    let registry = std::path::absolute(cargo_home()?.join("registry")).map_err(|error| error.to_string())?;
     process::run(&mut process::cargo(&["fetch", "--locked", "--target", TARGET]))?;
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::os::unix::fs::symlink(&registry, folder.join("registry")))
-        .map_err(|error| format!("cannot lend the crates to {}: {error}", folder.display()))?;
+    let home = std::path::absolute(cargo_home()?).map_err(|error| error.to_string())?;
+    let failed = |error: std::io::Error| format!("cannot lend the crates to {}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for name in LENT.into_iter().filter(|name| home.join(name).exists()) {
+        std::os::unix::fs::symlink(home.join(name), folder.join(name)).map_err(failed)?;
+    }
     Ok(folder.to_owned())
 }
 
