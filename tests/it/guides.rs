@@ -39,9 +39,9 @@ impl Guide {
         block.text
     }
 
-    /// Whether every block was used.
+    /// Every block must have been used.
     #[track_caller]
-    fn is_over(mut self) {
+    fn finish(mut self) {
         if let Some(block) = self.blocks.next() {
             panic!("the guide goes on with a block that nothing here runs:\n{}", block.text);
         }

@@ -72,7 +72,7 @@ fn a_detector_of_one_s_own() {
     std::fs::write(folder.join("clawdbot.toml"), guide.next("toml")).unwrap();
     let checked = succeed(&guide.next("sh"), folder);
     assert!(checked.contains("detector.labels = [\"person\",\"cat\"]"), "{checked}");
-    guide.is_over();
+    guide.finish();
     let doctor = run("clawdbot doctor --json --config clawdbot.toml", folder);
     let findings: Value = serde_json::from_slice(&doctor.stdout).unwrap();
     let model = findings["findings"].as_array().unwrap().iter().find(|found| found["check"] == "model").unwrap();

@@ -107,7 +107,7 @@ fn a_fleet_with_certificates() {
         &fleet,
     );
     succeed("install -m 644 revoked.pem ../mosquitto/certs/revoked.pem", &fleet);
-    guide.is_over();
+    guide.finish();
     drop(first);
     let _second = broker(folder, port);
     // The daemon's first certificate is not taken any more: it is back by the one that replaced it on disk.
