@@ -47,18 +47,19 @@ const CHECKLIST: &str = "RELEASE-CHECKLIST.md";
 /// Makes, sums and signs all of it.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let options = Options::parse(arguments)?;
-    let work = Work::begin(&options)?;
-    if !options.is_rehearsal {
-        work.is_ready_to_publish(&options)?;
-    }
     let signer = signature::Signer::of(&options)?;
+    let work = Work::begin(&options)?;
     let (wanted, left_out): (Vec<&Piece>, Vec<&Piece>) = PIECES.iter().partition(|piece| options.wants(piece.name));
     let mut count = 0;
     for piece in &wanted {
         println!("== {}", piece.name);
         let files = (piece.make)(&work).map_err(|error| {
+            if let Err(moved) = work.is_still_of_one_commit() {
+                return moved;
+            }
             format!("{}: {error}\n(a rehearsal may do without it: --dry-run --without {})", piece.name, piece.name)
         })?;
+        work.is_still_of_one_commit()?;
         for file in &files {
             println!("   {}", work::described(file)?);
         }

@@ -81,7 +81,10 @@ fn unlocked(text: &str, password: Option<String>) -> Result<SecretKey, String> {
             .into_secret_key(Some(password))
             .map_err(|error| format!("the secret key does not open with the password in {PASSWORD}: {error}")),
         None => locked.into_unencrypted_secret_key().map_err(|error| {
-            format!("the secret key does not open: {error}; where it has a password, say it in {PASSWORD}")
+            format!(
+                "the secret key does not open: {error}; say its password in {PASSWORD} (one made by `minisign -G -W`, without \
+                 a password, is not read: `minisign -C` gives it one)"
+            )
         }),
     }
 }

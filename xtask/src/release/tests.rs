@@ -50,3 +50,9 @@ fn every_piece_that_takes_binaries_is_one() {
         assert!(PIECES.iter().any(|piece| piece.name == name), "{name}");
     }
 }
+
+#[test]
+fn artefacts_of_two_commits_are_refused() {
+    // Its version is not this checkout's.
+    assert!(work().is_still_of_one_commit().is_err_and(|error| error.contains("another commit")));
+}

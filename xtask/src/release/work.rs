@@ -27,9 +27,12 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Builds what must be built, and empties the folder.
+    /// Builds what must be built, and empties the folder. What is to be published must be fit for it.
     pub(super) fn begin(options: &Options) -> Result<Self, String> {
         let release = Release::current()?;
+        if !options.is_rehearsal {
+            is_ready_to_publish(&release)?;
+        }
         let target = process::target_directory();
         let out = options.out.clone().unwrap_or_else(|| target.join("artefacts").join(&release.version));
         empty(&out)?;
@@ -46,30 +49,39 @@ impl Work {
         Ok(work)
     }
 
+    /// Refuses artefacts of two commits: somebody may commit while this runs.
+    pub(super) fn is_still_of_one_commit(&self) -> Outcome {
+        if Release::current()? == self.release {
+            return Ok(());
+        }
+        Err("the checkout has gone to another commit meanwhile: begin again, in a clone that nobody else uses"
+            .to_owned())
+    }
+
     /// The name of an artefact: `clawdbot-0.1.0-WHAT`.
     pub(super) fn named(&self, what: &str) -> PathBuf {
         self.out.join(format!("clawdbot-{}-{what}", self.release.version))
     }
+}
 
-    /// Refuses what must not be published.
-    pub(super) fn is_ready_to_publish(&self, options: &Options) -> Outcome {
-        let changed = process::output(&mut git(&["status", "--porcelain"]))?;
-        if !changed.trim().is_empty() {
-            return Err(format!("these files differ from the last commit; commit or remove them:\n{changed}"));
-        }
-        let version = env!("CARGO_PKG_VERSION");
-        if self.release.version != version {
-            return Err(format!(
-                "changes/{version}/ is not there, so this is no release yet: {CHECKLIST} says how it is made, and \
-                 --dry-run rehearses without it"
-            ));
-        }
-        let key = super::signature::PUBLIC_KEY;
-        if options.key.is_some() && !repository_root().join(key).is_file() {
-            return Err(format!("{key} is not there, so nobody could verify the signature: {CHECKLIST} says how"));
-        }
-        Ok(())
+/// Refuses what must not be published, before anything is built.
+fn is_ready_to_publish(release: &Release) -> Outcome {
+    let changed = process::output(&mut git(&["status", "--porcelain"]))?;
+    if !changed.trim().is_empty() {
+        return Err(format!("these files differ from the last commit; commit or remove them:\n{changed}"));
     }
+    let version = env!("CARGO_PKG_VERSION");
+    if release.version != version {
+        return Err(format!(
+            "changes/{version}/ is not there, so this is no release yet: {CHECKLIST} says how it is made, and --dry-run \
+             rehearses without it"
+        ));
+    }
+    let key = super::signature::PUBLIC_KEY;
+    if !repository_root().join(key).is_file() {
+        return Err(format!("{key} is not there, so nobody could verify the signature: {CHECKLIST} says how"));
+    }
+    Ok(())
 }
 
 /// Makes an empty folder of `out`. What lies there must be an earlier run's.
