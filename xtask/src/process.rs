@@ -2,13 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use crate::Outcome;
 
-/// The repository's root folder: the parent of xtask's own.
+/// The repository's root folder: the parent of xtask's own, which cargo names to what it runs; else the nearest above the
+/// current one that has an xtask. A path that is compiled in would make two builds differ (`cross --reproducible`).
 pub(crate) fn repository_root() -> &'static Path {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let named = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = std::env::current_dir().unwrap_or_default();
+        let above = here.ancestors().find(|folder| folder.join("xtask/Cargo.toml").is_file());
+        named.as_deref().and_then(Path::parent).or(above).unwrap_or(&here).to_owned()
+    })
 }
 
 /// Where cargo puts what it builds: `CARGO_TARGET_DIR`, or `target` in the repository.

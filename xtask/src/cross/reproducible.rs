@@ -77,10 +77,11 @@ fn environment(triple: &str, checkout: &Path, target: &Path, cargo_home: &Path) 
 /// Builds the last commit twice, in folders of different names with crates in different places, and wants the same file.
 pub(super) fn prove(package: &str) -> Outcome {
     let work = tempfile::tempdir().map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+    let head = process::output(&mut process::command("git", &["-c", "safe.directory=*", "rev-parse", "HEAD"]))?;
     let mut sums = Vec::new();
     for place in ["a", "elsewhere/and/deeper"] {
         let folder = work.path().join(place);
-        let checkout = check_out(&folder.join("clawdbot"))?;
+        let checkout = check_out(head.trim(), &folder.join("clawdbot"))?;
         let cargo_home = cargo_home_at(&folder.join("cargo"))?;
         let binary = build_with(TARGET, package, &checkout, &folder.join("target"), &cargo_home)?;
         let bytes = std::fs::read(&binary).map_err(|error| format!("cannot read {}: {error}", binary.display()))?;
@@ -100,13 +101,13 @@ pub(super) fn prove(package: &str) -> Outcome {
     ))
 }
 
-/// The last commit's files, as they are in git: what was not committed is not built.
-fn check_out(folder: &Path) -> Result<PathBuf, String> {
+/// A commit's files, as they are in git: what was not committed is not built, nor what is committed meanwhile.
+fn check_out(commit: &str, folder: &Path) -> Result<PathBuf, String> {
     let archive = folder.with_extension("tar");
     let create = std::fs::create_dir_all(folder);
     create.map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
-    let git = ["-c", "safe.directory=*", "archive", "--format=tar", "HEAD", "--output"];
-    process::run(process::command("git", &git).arg(&archive))?;
+    let git = ["-c", "safe.directory=*", "archive", "--format=tar", "--output"];
+    process::run(process::command("git", &git).arg(&archive).arg(commit))?;
     process::run(process::command("tar", &["--extract", "--file"]).arg(&archive).arg("--directory").arg(folder))?;
     Ok(folder.to_owned())
 }
