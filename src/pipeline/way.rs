@@ -2,7 +2,8 @@
 //!
 //! The language model asks [`Way::give_way`] between two items of at most some two milliseconds; a camera's thread holds a
 //! [`Claim`] while it looks at a frame. As long as frames leave gaps, all its work falls into these, and a frame waits for the
-//! end of one item at most: while it is decoded on its own thread, that item ends, and often it need not wait at all.
+//! end of one item at most: while it is decoded on its own thread, that item ends, and often it need not wait at all. It does wait
+//! for that end: if both sides took turns at the compute threads step by step, each would pay for every change.
 //!
 //! Cameras that always have a frame due leave no gap, and the model would never answer. So waiting earns it time: a quarter
 //! of what it waited, which is a fifth of all, and which work in gaps uses up. While it has time left it does not wait.
@@ -26,9 +27,12 @@ const EARNED_MAX: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(crate) struct Way {
     state: Mutex<State>,
+    /// A claim has ended.
     ended: Condvar,
+    /// The language model has stopped for the first of the claims, or goes on beside it.
+    decided: Condvar,
     /// How long frames that came due while the language model computed waited, from the moment they were ready to be computed
-    /// themselves, until it had ended its item; of several at once, the first.
+    /// themselves until they might; of several at once, the first.
     pub(crate) waits: SpreadMeter,
 }
 
@@ -37,10 +41,12 @@ struct State {
     claims: usize,
     /// Claims that have ended, ever.
     ended: u64,
-    /// The first of the present claims was made, and the language model has not stopped for it.
+    /// The language model computes.
+    computing: bool,
+    /// The first of the present claims was made while the language model computed, which has not come to an item's end since.
     held: bool,
-    /// Since when that frame has wanted the compute threads.
-    ready: Option<Monotonic>,
+    /// Its frame wants the compute threads and waits for that end.
+    ready: bool,
     /// Time that the language model may work beside a frame.
     earned: Duration,
     /// It waits.
@@ -63,20 +69,22 @@ impl Way {
     pub(crate) fn claim(&self) -> Claim<'_> {
         let mut state = self.lock();
         if state.claims == 0 {
-            (state.held, state.ready) = (true, None);
+            (state.held, state.ready) = (state.computing, false);
         }
         state.claims += 1;
         Claim(self)
     }
 
-    /// The language model begins to work; before that it waits like between two items. A frame that is due already has waited
-    /// for none so far.
-    pub(crate) fn begin(&self, clock: &dyn Clock) {
-        let mut state = self.lock();
+    /// The language model begins to work; before that it waits like between two items. A frame that is due already waits for
+    /// nothing.
+    pub(crate) fn begin(&self, clock: &dyn Clock) -> Working<'_> {
         let now = clock.monotonic();
+        let mut state = self.lock();
         state.working_since = Some(now);
-        state.ready = state.ready.map(|_| now);
-        self.stop_for_frames(state, now, clock);
+        let (mut state, _) = self.stop_for_frames(state, now, clock);
+        state.computing = true;
+        drop(state);
+        Working(self)
     }
 
     /// The language model has ended an item: waits until no frame is due, one has been looked at, or it has time of its own.
@@ -87,19 +95,37 @@ impl Way {
         let worked = state.working_since.map_or(Duration::ZERO, |since| now.since(since));
         state.earned = state.earned.saturating_sub(worked);
         state.working_since = Some(now);
-        if std::mem::take(&mut state.held) {
-            self.waits.add(state.ready.take().map_or(Duration::ZERO, |ready| now.since(ready)));
+        self.decide(&mut state);
+        let (mut state, waited) = self.stop_for_frames(state, now, clock);
+        state.computing = true;
+        waited
+    }
+
+    /// The first of the claims need not wait any longer.
+    fn decide(&self, state: &mut State) {
+        if !std::mem::take(&mut state.held) {
+            return;
         }
-        self.stop_for_frames(state, now, clock)
+        if std::mem::take(&mut state.ready) {
+            self.decided.notify_all();
+        } else {
+            // It is still being decoded.
+            self.waits.add(Duration::ZERO);
+        }
     }
 
     /// Waits as [`Way::give_way`] says.
-    fn stop_for_frames(&self, mut state: MutexGuard<'_, State>, now: Monotonic, clock: &dyn Clock) -> bool {
+    fn stop_for_frames<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        now: Monotonic,
+        clock: &dyn Clock,
+    ) -> (MutexGuard<'a, State>, bool) {
         if state.claims == 0 || !state.earned.is_zero() {
-            return false;
+            return (state, false);
         }
         let before = state.ended;
-        (state.held, state.ready, state.waiting) = (false, None, true);
+        (state.computing, state.waiting) = (false, true);
         while state.claims > 0 && state.ended == before {
             state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -107,7 +133,7 @@ impl Way {
         let after = clock.monotonic();
         state.earned = (after.since(now) / WAITED_PARTS).min(EARNED_MAX);
         state.working_since = Some(after);
-        true
+        (state, true)
     }
 
     /// Whether the language model waits for a frame.
@@ -116,17 +142,53 @@ impl Way {
         self.lock().waiting
     }
 
+    /// Whether a frame waits for the end of the language model's item.
+    #[cfg(test)]
+    pub(crate) fn is_frame_waiting(&self) -> bool {
+        self.lock().ready
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Claim<'_> {
-    /// The frame wants the compute threads from now on; until then its own thread was enough.
-    pub(crate) fn is_ready(&self, clock: &dyn Clock) {
+/// The language model works until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Working<'a>(&'a Way);
+
+impl Working<'_> {
+    /// It needs the compute threads no more; what it does until the end of its work, it does on its own thread.
+    pub(crate) fn rest(&self) {
         let mut state = self.0.lock();
-        if state.held && state.ready.is_none() {
-            state.ready = Some(clock.monotonic());
+        state.computing = false;
+        self.0.decide(&mut state);
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.rest();
+    }
+}
+
+impl Claim<'_> {
+    /// The frame wants the compute threads from now on; until then its own thread was enough. Waits for the end of the item that
+    /// the language model is at.
+    pub(crate) fn is_ready(&self, clock: &dyn Clock) {
+        let way = self.0;
+        let mut state = way.lock();
+        if !state.held {
+            return;
+        }
+        let since = clock.monotonic();
+        let first = !std::mem::replace(&mut state.ready, true);
+        while state.held {
+            state = way.decided.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        if first {
+            way.waits.add(clock.monotonic().since(since));
         }
     }
 }
@@ -136,9 +198,9 @@ impl Drop for Claim<'_> {
         let mut state = self.0.lock();
         state.claims -= 1;
         state.ended += 1;
-        // Nobody computed beside the frame, so it has waited for nobody.
+        // It was gone before an item ended: a frame that could not be read.
         if state.claims == 0 {
-            (state.held, state.ready) = (false, None);
+            (state.held, state.ready) = (false, false);
         }
         drop(state);
         self.0.ended.notify_all();

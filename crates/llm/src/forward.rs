@@ -242,6 +242,7 @@ impl Forward {
         for span in spans {
             cache.advance(span.sequence, span.tokens.len());
         }
+        (pace.done)();
         Ok(())
     }
 

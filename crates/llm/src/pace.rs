@@ -8,6 +8,8 @@ pub struct Pace<'a> {
     pub item_macs: usize,
     /// Whether to go on.
     pub between: &'a (dyn Fn() -> bool + Sync),
+    /// Called when all is computed: what follows, choosing tokens, needs the calling thread alone.
+    pub done: &'a (dyn Fn() + Sync),
 }
 
 impl std::fmt::Debug for Pace<'_> {
@@ -18,7 +20,7 @@ impl std::fmt::Debug for Pace<'_> {
 
 impl Pace<'_> {
     /// Nobody else wants to compute.
-    pub const ALONE: Self = Self { item_macs: usize::MAX, between: &|| true };
+    pub const ALONE: Self = Self { item_macs: usize::MAX, between: &|| true, done: &|| () };
 
     /// How many pieces of `macs` multiplications each make an item; at least one.
     pub(crate) const fn pieces(&self, macs: usize) -> usize {

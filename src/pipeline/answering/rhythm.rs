@@ -63,7 +63,7 @@ impl Rhythm {
         go_on: &(dyn Fn() -> bool + Sync),
         pass: impl FnOnce(Pace<'_>) -> R,
     ) -> R {
-        way.begin(clock);
+        let working = way.begin(clock);
         let watch = Watch::new(clock);
         let between = || {
             watch.ended();
@@ -72,7 +72,9 @@ impl Rhythm {
             watch.begin();
             goes_on
         };
-        let result = pass(Pace { item_macs: self.macs(), between: &between });
+        let done = || working.rest();
+        let result = pass(Pace { item_macs: self.macs(), between: &between, done: &done });
+        drop(working);
         self.learn(&watch);
         result
     }

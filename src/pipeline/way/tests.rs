@@ -14,36 +14,67 @@ fn without_a_claim_nobody_waits() {
     assert_eq!(way.waits.take().count(), 0, "a frame that met no language model waited for none");
 }
 
+/// Until a frame waits for the end of the item.
+fn until_ready(way: &Way) {
+    while !way.is_frame_waiting() {
+        thread::yield_now();
+    }
+}
+
 #[test]
-fn an_item_waits_for_the_frame_and_its_delay_is_measured() {
+fn frame_and_item_wait_for_each_other_and_the_frame_s_wait_is_measured() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
-    way.begin(&clock);
+    let working = way.begin(&clock);
     let claim = way.claim();
     clock.advance(Duration::from_micros(4000));
-    claim.is_ready(&clock);
-    clock.advance(Duration::from_micros(1700));
     let order = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        let model = scope.spawn(|| {
-            assert!(way.give_way(&clock));
-            order.lock().unwrap().push("item");
+        let frame = scope.spawn(|| {
+            claim.is_ready(&clock);
+            order.lock().unwrap().push("frame");
+            drop(claim);
         });
-        while !way.lock().waiting {
-            thread::yield_now();
-        }
-        assert!(!model.is_finished());
-        order.lock().unwrap().push("frame");
-        drop(claim);
+        until_ready(&way);
+        clock.advance(Duration::from_micros(1700));
+        assert!(!frame.is_finished());
+        order.lock().unwrap().push("item's end");
+        assert!(way.give_way(&clock));
+        order.lock().unwrap().push("next item");
     });
-    assert_eq!(*order.lock().unwrap(), ["frame", "item"]);
+    drop(working);
+    assert_eq!(*order.lock().unwrap(), ["item's end", "frame", "next item"]);
     let waits = way.waits.take();
-    assert_eq!(waits.longest(), Some(Duration::from_micros(1700)), "decoding is no waiting");
+    assert_eq!((waits.count(), waits.longest()), (1, Some(Duration::from_micros(1700))), "decoding is no waiting");
+}
+
+/// Tokens are chosen on the model's own thread, and the model has its share of the time beside frames without a pause.
+#[test]
+fn a_frame_goes_on_when_the_model_rests_and_when_it_has_time_of_its_own() {
+    let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
+    for earned in [Duration::ZERO, Duration::from_millis(10)] {
+        way.lock().earned = earned;
+        let working = way.begin(&clock);
+        thread::scope(|scope| {
+            let claim = way.claim();
+            scope.spawn(|| {
+                claim.is_ready(&clock);
+                drop(claim);
+            });
+            until_ready(&way);
+            if earned.is_zero() { working.rest() } else { assert!(!way.give_way(&clock)) }
+        });
+        working.rest();
+        let claim = way.claim();
+        claim.is_ready(&clock);
+        drop((claim, working));
+        assert_eq!(way.waits.take().count(), 1, "the second came while nothing was computed");
+    }
 }
 
 #[test]
 fn a_frame_that_is_decoded_when_the_model_stops_has_not_waited() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
-    way.begin(&clock);
+    let _working = way.begin(&clock);
     let claim = way.claim();
     clock.advance(Duration::from_micros(900));
     thread::scope(|scope| {
@@ -66,7 +97,7 @@ fn a_pass_begins_after_the_frame_that_is_being_looked_at() {
     let claim = way.claim();
     clock.advance(Duration::from_millis(20));
     thread::scope(|scope| {
-        let model = scope.spawn(|| way.begin(&clock));
+        let model = scope.spawn(|| drop(way.begin(&clock)));
         while !way.lock().waiting {
             thread::yield_now();
         }
@@ -88,7 +119,7 @@ fn cameras_without_a_pause_leave_the_model_its_share() {
         let item = Duration::from_millis(2);
         for _ in 0..50 {
             // The model works as long as it need not wait; then the frame is looked at, and the next one is due.
-            way.begin(&clock);
+            let _working = way.begin(&clock);
             let claim = way.claim();
             clock.advance(item);
             worked += item;
@@ -119,7 +150,7 @@ fn cameras_without_a_pause_leave_the_model_its_share() {
 fn gaps_use_up_what_was_earned() {
     let (way, clock) = (Way::new(), ManualClock::new(Wall::default()));
     way.lock().earned = Duration::from_millis(10);
-    way.begin(&clock);
+    let _working = way.begin(&clock);
     for _ in 0..6 {
         clock.advance(Duration::from_millis(2));
         assert!(!way.give_way(&clock));

@@ -239,7 +239,7 @@ fn items_and_threads_change_no_bit() {
         for item_macs in [1, 50_000, usize::MAX] {
             let mut sequence = Sequence::with_capacity(LIMITS.context);
             let span = Span { sequence: &mut sequence, tokens: &tokens, logits: Wanted::All };
-            forward.run(&mut cache, &mut [span], Pace { item_macs, between: &|| true }).unwrap();
+            forward.run(&mut cache, &mut [span], Pace { item_macs, ..Pace::ALONE }).unwrap();
             assert!((0..96).all(|row| copied(&forward, row) == wanted[row]), "items of {item_macs}");
             cache.release(&mut sequence);
         }
@@ -256,7 +256,7 @@ fn a_cancelled_pass_leaves_the_sequence_as_it_was() {
     let mut sequence = Sequence::with_capacity(LIMITS.context);
     let asked = std::sync::atomic::AtomicUsize::new(0);
     let between = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 5;
-    let pace = Pace { item_macs: usize::MAX, between: &between };
+    let pace = Pace { between: &between, ..Pace::ALONE };
     let span = Span { sequence: &mut sequence, tokens: &tokens, logits: Wanted::All };
     assert_eq!(forward.run(&mut cache, &mut [span], pace), Err(ForwardError::Cancelled));
     assert_eq!(sequence.length(), 0);

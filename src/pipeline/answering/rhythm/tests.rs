@@ -51,7 +51,7 @@ fn a_pass_is_broken_off_when_nobody_wants_it() {
 #[test]
 fn a_frame_goes_between_two_items() {
     let (clock, way, mut rhythm) = (ManualClock::new(Wall::default()), Way::new(), Rhythm::new(true));
-    let (due, went) = (AtomicBool::new(false), AtomicBool::new(false));
+    let due = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !due.load(Ordering::Acquire) {
@@ -59,7 +59,6 @@ fn a_frame_goes_between_two_items() {
             }
             let claim = way.claim();
             claim.is_ready(&clock);
-            went.store(true, Ordering::Release);
             while !way.is_waited_for() {
                 std::thread::yield_now();
             }
@@ -69,7 +68,7 @@ fn a_frame_goes_between_two_items() {
         rhythm.pass(&way, &clock, &|| true, |pace| {
             clock.advance(Duration::from_micros(300));
             due.store(true, Ordering::Release);
-            while !went.load(Ordering::Acquire) {
+            while !way.is_frame_waiting() {
                 std::thread::yield_now();
             }
             clock.advance(Duration::from_micros(700));
