@@ -28,7 +28,7 @@ pub(super) fn keeps_what_is_ours(house: &mut House) -> Result<String, String> {
     house.guest()?.send(&later, PLACE)?;
     // As with "keep your currently-installed version", the answer that dpkg offers first.
     house.command(&format!(
-        "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-download \
+        "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet \
          --option Dpkg::Options::=--force-confold {PLACE} < /dev/null && rm {PLACE}"
     ))?;
     let after = version(house)?;
