@@ -149,35 +149,30 @@ fn read(stream: &mut BufReader<impl Read>) -> Option<Request> {
     }
 }
 
-/// A slow server's socket: gives bytes piece by piece until told to stop, which a test does by killing its client.
-pub(super) fn drip(body: Vec<u8>, piece: usize, pause: std::time::Duration) -> (u16, Arc<Mutex<usize>>) {
+/// A server that gives the first `most` bytes and then nothing more until its client goes; what is asked for again comes whole.
+/// Also how much was sent of the last answer.
+pub(super) fn stall(body: Vec<u8>, most: usize) -> (u16, Arc<Mutex<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, sent) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(0)));
     let told = Arc::clone(&sent);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            drip_into(stream.unwrap(), &body, piece, pause, &told);
+            stall_into(stream.unwrap(), &body, most, &told);
         }
     });
     (port, sent)
 }
 
-fn drip_into(stream: TcpStream, body: &[u8], piece: usize, pause: std::time::Duration, told: &Mutex<usize>) {
+fn stall_into(stream: TcpStream, body: &[u8], most: usize, told: &Mutex<usize>) {
     let mut stream = BufReader::new(stream);
     let Some(request) = read(&mut stream) else { return };
     let answer = Answer::ranged(&request, body, "\"one\"");
-    let stream = stream.get_mut();
-    if stream.write_all(answer.head().as_bytes()).is_err() {
+    let most = if request.range.is_some() { answer.body.len() } else { most };
+    let socket = stream.get_mut();
+    if socket.write_all(answer.head().as_bytes()).is_err() || socket.write_all(&answer.body[..most]).is_err() {
         return;
     }
-    *told.lock().unwrap() = 0;
-    // What is asked for again comes at once.
-    let pause = if request.range.is_some() { std::time::Duration::ZERO } else { pause };
-    for piece in answer.body.chunks(piece) {
-        if stream.write_all(piece).is_err() {
-            return;
-        }
-        *told.lock().unwrap() += piece.len();
-        std::thread::sleep(pause);
-    }
+    *told.lock().unwrap() = most;
+    // The client says nothing more: this ends when it goes.
+    drop(socket.read(&mut [0]));
 }
