@@ -233,7 +233,8 @@ fn a_stop_leaves_a_part_for_the_next_time() {
     }
     assert!(failure(&place.pull(&[]), 1).contains("another `clawdbot pull` is at work"));
     let id = i32::try_from(child.id()).unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::INT).unwrap();
+    // Not SIGINT, though people will rather press Ctrl-C: a job in a shell's background inherits that it is ignored.
+    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::TERM).unwrap();
     assert!(!child.wait().unwrap().success());
     assert_eq!(place.names(), [".pull.lock", ".yard.part"]);
     let output = place.pull(&[]);
