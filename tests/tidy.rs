@@ -13,6 +13,8 @@ mod floors;
 mod manifests;
 #[path = "tidy/places.rs"]
 mod places;
+#[path = "tidy/profiles.rs"]
+mod profiles;
 #[path = "tidy/sizes.rs"]
 mod sizes;
 #[path = "tidy/source.rs"]
