@@ -171,6 +171,12 @@ impl<'a, const B: usize> Panels<'a, B> {
         columns
     }
 
+    /// How many bytes P times eight rows take.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn bytes<const P: usize>(&self) -> usize {
+        P * self.groups * B
+    }
+
     /// Where the results of `panel` for R tokens from `token` on go.
     #[inline(always)]
     pub(crate) fn results<const R: usize>(&mut self, panel: usize, token: usize) -> &mut [[f32; ROWS]; R] {

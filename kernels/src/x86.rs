@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm_storel_epi64,
+    __m128i, __m256, __m256i, _MM_HINT_T1, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm_storel_epi64,
     _mm_storeu_si128, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 use std::hint::assert_unchecked;
@@ -133,11 +133,11 @@ pub(crate) fn load_f16x8_le(source: &[u8; 16]) -> __m256 {
     std::arch::x86_64::_mm256_cvtph_ps(load_16(source))
 }
 
-/// Asks for the line of the cache that lies `ahead` bytes behind where `near` begins.
+/// Asks that the line `ahead` bytes behind where `near` begins come into the second cache.
 #[inline]
 #[target_feature(enable = "sse")]
 pub(crate) fn prefetch<T>(near: &T, ahead: usize) {
-    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(near).cast::<i8>().wrapping_add(ahead));
+    _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(near).cast::<i8>().wrapping_add(ahead));
 }
 
 /// Four of some bytes, those with number `at`, in all eight places.
