@@ -2,8 +2,8 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _MM_HINT_T1, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm_storel_epi64,
-    _mm_storeu_si128, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
+    __m128i, __m256, __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
+    _mm_storel_epi64, _mm_storeu_si128, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 use std::hint::assert_unchecked;
 use std::marker::PhantomData;
@@ -133,11 +133,18 @@ pub(crate) fn load_f16x8_le(source: &[u8; 16]) -> __m256 {
     std::arch::x86_64::_mm256_cvtph_ps(load_16(source))
 }
 
-/// Asks that the line `ahead` bytes behind where `near` begins come into the second cache.
+/// Asks that the lines of a block of N bytes, `ahead` of `block`, come into the second cache, or into the FIRST one as well.
 #[inline]
 #[target_feature(enable = "sse")]
-pub(crate) fn prefetch<T>(near: &T, ahead: usize) {
-    _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(near).cast::<i8>().wrapping_add(ahead));
+pub(crate) fn prefetch<const N: usize, const FIRST: bool>(block: &[u8; N], ahead: usize) {
+    for line in (0..N).step_by(64) {
+        let line = block.as_ptr().cast::<i8>().wrapping_add(ahead + line);
+        if FIRST {
+            _mm_prefetch::<_MM_HINT_T0>(line);
+        } else {
+            _mm_prefetch::<_MM_HINT_T1>(line);
+        }
+    }
 }
 
 /// Four of some bytes, those with number `at`, in all eight places.

@@ -3,12 +3,13 @@
 //!
 //! A cycle is a quarter of an iteration of a chain of dependent multiplications and additions, timed in turn with the
 //! kernels; every figure is the best of many short runs, because the machine has other things to do. The reference is
-//! far slower and left out unless `scalar` is among the arguments.
+//! far slower and left out unless `scalar` is among the arguments. With `memory` it measures something else: see [`memory`].
 #![expect(clippy::print_stdout, reason = "a program's own report")]
 #![expect(clippy::disallowed_methods, reason = "a stopwatch; no clock is handed to an example")]
 #![expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 
 mod linear;
+mod memory;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -202,6 +203,10 @@ fn main() {
     let filter: Vec<_> = arguments.iter().filter(|word| *word != "scalar").collect();
     let isas: Vec<Isa> =
         Isa::ALL.into_iter().filter(|isa| isa.available() && (reference || *isa != Isa::Scalar)).collect();
+    if filter.iter().any(|word| *word == "memory") {
+        memory::print(&isas);
+        return;
+    }
     let best = Isa::detect();
     println!("products a cycle (thousands of cycles)");
     let heads: Vec<String> = isas.iter().map(|isa| format!("{:>20}", isa.name())).collect();

@@ -33,27 +33,48 @@ macro_rules! by_tiles {
 #[cfg(target_arch = "aarch64")]
 pub(crate) use by_tiles;
 
-/// How far before their use the weights of a tile are asked for, in bytes, where its rows take `bytes` together: the same place in a
-/// later tile, the next that is at least [`AHEAD`] away. A nearer place, or one in between, lies with the rows of one tile partly in
-/// rows that were read already, and the beginnings of the next ones are not asked for by anybody. Rows that are longer than
-/// [`AHEAD_MAX`] would be dropped from the second cache before they are read; the processor sees by itself that those are read in
-/// order.
+/// How far before their use the weights of a tile for R tokens are asked for, in bytes, where its rows take `bytes` together, and
+/// whether they come into the second cache only.
 ///
-/// They come into the second cache, not the first: a core has few places for what its first cache waits for. Read from memory by one
-/// core of an AMD EPYC (Zen 4), K = 576 and 2048: INT4 7.7 and 11.6 GB/s unasked, 11.5 and 11.7 into the first cache 8 KiB ahead, 24.5
-/// and 25.8 so; a loop that only adds reads 27 (`docs/reference/language-speed.md`).
+/// Up to two tokens wait for memory. Their weights come into the second cache, since a core has few places for what its first one
+/// waits for, and from the same place in a later tile, the next that is at least [`FAR`] away: a nearer one, or one in between, lies
+/// partly in rows that were read already, while the beginnings of the next rows are asked for by nobody. Rows longer than
+/// [`FAR_MAX`] would be dropped again before they are read; the processor sees by itself that those are read in order. More tokens
+/// compute: theirs come [`NEAR`] ahead into the first cache.
+///
+/// `cargo run --release -p clawdbot-kernels --example pace memory` shows it; what else was tried stands in
+/// `docs/reference/language-speed.md`.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const fn ahead(bytes: usize) -> Option<usize> {
-    if bytes == 0 || bytes > AHEAD_MAX { None } else { Some(AHEAD.div_ceil(bytes) * bytes) }
+pub(crate) const fn ahead<const R: usize>(bytes: usize) -> Ahead {
+    match bytes {
+        _ if R > 2 => Ahead::First(NEAR),
+        1..=FAR_MAX => Ahead::Second(FAR.div_ceil(bytes) * bytes),
+        _ => Ahead::Nothing,
+    }
+}
+
+/// What is asked for, how many bytes ahead.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    Nothing,
+    /// Into the first cache.
+    First(usize),
+    /// Into the second one.
+    Second(usize),
 }
 
 /// What memory delivers while it is waited for, and some more: 8 to 64 KiB are as good.
 #[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 16 << 10;
+const FAR: usize = 16 << 10;
 
 /// Less than any second cache of a processor with AVX2 (256 KiB).
 #[cfg(target_arch = "x86_64")]
-const AHEAD_MAX: usize = 160 << 10;
+const FAR_MAX: usize = 160 << 10;
+
+/// Leaves most of a first cache to the activations.
+#[cfg(target_arch = "x86_64")]
+const NEAR: usize = 2 << 10;
 
 /// Brings `run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
 /// `group(results, block, step)`: the results of eight rows by R tokens with a group's share added.
@@ -90,17 +111,19 @@ macro_rules! by_groups {
             panel: usize,
             token: usize,
         ) -> usize {
+            use $crate::linear::loops::{Ahead, ahead};
             let mut blocks = panels.blocks::<P>(panel);
             let mut steps = $crate::linear::Steps::<R>::new(&panels.activations, token);
             let mut results = [[std::arch::x86_64::_mm256_setzero_ps(); R]; P];
             // Later tokens find the weights in the cache.
-            let ahead = if token == 0 { $crate::linear::loops::ahead(panels.bytes::<P>()) } else { None };
+            let bytes = panels.bytes::<P>();
+            let ahead = if token == 0 { ahead::<R>(bytes) } else { Ahead::Nothing };
             while let (Some(blocks), Some(step)) = (blocks.next(), steps.next()) {
                 for (results, [block]) in results.iter_mut().zip(blocks) {
-                    if let Some(ahead) = ahead {
-                        for line in (0..BLOCK).step_by(64) {
-                            $crate::x86::prefetch(block, ahead + line);
-                        }
+                    match ahead {
+                        Ahead::Nothing => {}
+                        Ahead::First(near) => $crate::x86::prefetch::<BLOCK, true>(block, near),
+                        Ahead::Second(far) => $crate::x86::prefetch::<BLOCK, false>(block, far),
                     }
                     *results = group(*results, block, &step);
                 }
@@ -122,11 +145,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_lies_in_a_later_tile_at_the_same_place() {
+    fn one_token_asks_for_the_same_place_of_a_later_tile() {
         for bytes in [272, 2 * 2592, 18432, 139_264] {
-            let ahead = ahead(bytes).unwrap();
-            assert!(ahead.is_multiple_of(bytes) && ahead >= AHEAD && ahead < AHEAD + bytes, "{bytes}: {ahead}");
+            let Ahead::Second(far) = ahead::<1>(bytes) else { panic!("{bytes}") };
+            assert!(far.is_multiple_of(bytes) && far >= FAR && far < FAR + bytes, "{bytes}: {far}");
+            assert_eq!(ahead::<4>(bytes), Ahead::First(NEAR));
         }
-        assert_eq!((ahead(0), ahead(AHEAD_MAX + 1)), (None, None));
+        assert_eq!((ahead::<1>(0), ahead::<2>(FAR_MAX + 1)), (Ahead::Nothing, Ahead::Nothing));
     }
 }
