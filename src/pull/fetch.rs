@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::catalogue::{FILE_BYTES_MAX, File};
-use super::http::{Agent, Problem, Reply, host};
+use super::http::{Agent, Problem, Reply, host, shown};
 use super::place::Staging;
 use super::sha256::{CHUNK_BYTES, Summing};
 use super::{Error, Told};
@@ -55,7 +55,7 @@ pub(super) fn fetch(
         }
         begun = part.done;
         let Some(&usual) = waits_s.get(failed) else {
-            return Err(Error::GaveUp { url: url.to_owned(), tries: failed + 1, reason, done: part.done });
+            return Err(Error::GaveUp { url: shown(url), tries: failed + 1, reason, done: part.done });
         };
         failed += 1;
         let wait = Duration::from_secs(wait.unwrap_or(usual));
@@ -175,7 +175,7 @@ impl<'a> Part<'a> {
         let found = self.sum.finish();
         if found != self.file.sha256 {
             self.staging.forget(self.file)?;
-            return Err(Error::WrongSum { name: url.to_owned(), found, wanted: self.file.sha256 });
+            return Err(Error::WrongSum { name: shown(url), found, wanted: self.file.sha256 });
         }
         self.handle.sync_all().map_err(Error::at(&self.staging.path(self.file)))
     }

@@ -137,6 +137,17 @@ pub(super) fn host(url: &str) -> &str {
     rest[..end].rsplit('@').next().unwrap_or_default()
 }
 
+/// An address as messages may show it: without a name and password before the host, and without a query, which may be a
+/// key.
+pub(super) fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let path = rest[end..].split(['?', '#']).next().unwrap_or_default();
+    let query = if end + path.len() < rest.len() { "?..." } else { "" };
+    let mark = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{mark}{}{path}{query}", host(url))
+}
+
 /// What is left of a response that has bytes of the file.
 fn judge(url: &str, done: u64, response: Response<Body>) -> Result<Reply, Problem> {
     let status = response.status().as_u16();
@@ -192,7 +203,7 @@ fn of_status(url: &str, status: u16, wait: Option<u64>) -> Problem {
         }
         _ => "that is no file",
     };
-    Problem::Lasting(HttpError::Status { url: url.to_owned(), status, meaning })
+    Problem::Lasting(HttpError::Status { url: shown(url), status, meaning })
 }
 
 /// Whether another try helps against `error`.
@@ -208,13 +219,24 @@ fn problem(url: &str, error: &ureq::Error) -> Problem {
         _ => false,
     };
     let reason = match error {
-        ureq::Error::HostNotFound => String::from("nobody knows an address of this host; is there a network?"),
-        error => error.to_string(),
+        error if is_nobody_there(error) => String::from("nobody knows an address of this host; is there a network?"),
+        // Some name the address.
+        error => error.to_string().replace(url, &shown(url)),
     };
     if passes {
         Problem::Passing(reason, None)
     } else {
-        Problem::Lasting(HttpError::Refused { url: url.to_owned(), reason })
+        Problem::Lasting(HttpError::Refused { url: shown(url), reason })
+    }
+}
+
+/// Whether the name has no address. ureq has a word for it, but the system's resolver fails by an error of std, which is known by
+/// its text alone.
+fn is_nobody_there(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Io(error) => error.to_string().starts_with("failed to lookup address information"),
+        _ => false,
     }
 }
 

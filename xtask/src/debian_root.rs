@@ -32,8 +32,7 @@ impl Root {
         require_root()?;
         let archive = archive(architecture, packages)?;
         let folder = tempfile::tempdir().map_err(|error| format!("cannot create a temporary folder: {error}"))?;
-        let mut command = process::command("tar", &["--extract", "--numeric-owner", "--xattrs", "--xattrs-include=*"]);
-        process::run(command.arg("--directory").arg(folder.path()).arg("--file").arg(archive))?;
+        extract(&archive, folder.path())?;
         Ok(Self { folder })
     }
 
@@ -55,9 +54,8 @@ impl Root {
         for folder in shared {
             command.arg(folder.outside).arg(folder.inside);
         }
-        command.arg("--").args(program).env_clear();
-        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        command.envs([("PATH", path), ("HOME", "/root"), ("LC_ALL", "C.UTF-8"), ("DEBIAN_FRONTEND", "noninteractive")]);
+        command.arg("--").args(program);
+        isolate(&mut command);
         command
     }
 
@@ -70,6 +68,19 @@ impl Root {
     pub(crate) fn run(&self, program: &[&str]) -> Outcome {
         process::run(&mut self.command(program)).map_err(|_| format!("`{}` failed in the root", program.join(" ")))
     }
+}
+
+/// Unpacks a root's `archive` into `folder`, with the owners, rights and attributes that its files have.
+pub(crate) fn extract(archive: &Path, folder: &Path) -> Outcome {
+    let mut command = process::command("tar", &["--extract", "--numeric-owner", "--xattrs", "--xattrs-include=*"]);
+    process::run(command.arg("--directory").arg(folder).arg("--file").arg(archive))
+}
+
+/// Takes our environment away from a `command` that goes into a root, and gives it what Debian's programs expect.
+pub(crate) fn isolate(command: &mut Command) {
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    command.env_clear();
+    command.envs([("PATH", path), ("HOME", "/root"), ("LC_ALL", "C.UTF-8"), ("DEBIAN_FRONTEND", "noninteractive")]);
 }
 
 /// Mounts /proc and the shared folders, then goes in.

@@ -37,8 +37,8 @@ struct Process {
     resident: u64,
     /// The same, shared pages divided by who shares them.
     proportional: u64,
-    /// Those that are its own.
-    private: u64,
+    /// What it has taken for itself: pages of no file, which no other process shares and the kernel cannot drop.
+    anonymous: u64,
 }
 
 /// Runs what was asked for.
@@ -97,9 +97,11 @@ fn beside_a_camera(program: &Path) -> Result<Value, String> {
     let mut daemon = command.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
     let lines = BufReader::new(daemon.stdout.take().ok_or("the daemon has no output")?).lines();
     let second = generate(&room, program, &model)?;
-    let (mut results, mut fps, mut used) = (Vec::new(), Vec::new(), Process::default());
+    let (mut results, mut fps, mut used, mut beside) = (Vec::new(), Vec::new(), Process::default(), Process::default());
     for line in lines.map_while(Result::ok) {
         used = used.most(Process::of(daemon.id()));
+        // It may end before the daemon has answered often enough.
+        beside = beside.most(Process::of(second.id()));
         let data = || line.split_once("  ").and_then(|(_, data)| serde_json::from_str::<Value>(data).ok());
         if line.starts_with("llm/clock/result") {
             results.extend(data());
@@ -117,6 +119,7 @@ fn beside_a_camera(program: &Path) -> Result<Value, String> {
         return Err(format!("the daemon ended after {} answers; was it killed for its memory?", results.len()));
     }
     answers.extend(results);
+    processes[0] = processes[0].most(beside);
     processes.push(used);
     let mut scene = report("two 3B and a camera in 4 GB", BYTES, &room, &answers, &processes)?;
     println!("  frames analysed a second: {fps:?}");
@@ -207,12 +210,13 @@ fn report(name: &str, bytes: u64, room: &Room, answers: &[Value], processes: &[P
     let mib = |bytes: u64| bytes / (1 << 20);
     println!("  the group used {} of {} MiB at most and met its limit {} times", mib(used.most), mib(bytes), used.met);
     for process in processes {
-        let Process { resident, proportional, private } = *process;
+        process.was_seen(name)?;
+        let Process { resident, proportional, anonymous } = *process;
         println!(
             "  a process: {} MiB resident, {} MiB with shared pages divided, {} MiB its own",
             mib(resident),
             mib(proportional),
-            mib(private)
+            mib(anonymous)
         );
     }
     for answer in answers {
@@ -221,7 +225,7 @@ fn report(name: &str, bytes: u64, room: &Room, answers: &[Value], processes: &[P
         }
         println!("  an answer: {} tokens, {}", answer["answer_tokens"], answer["answer_tokens_per_second"]);
     }
-    let process = |process: &Process| json!({ "resident_bytes": process.resident, "proportional_bytes": process.proportional, "private_bytes": process.private });
+    let process = |process: &Process| json!({ "resident_bytes": process.resident, "proportional_bytes": process.proportional, "anonymous_bytes": process.anonymous });
     Ok(json!({
         "name": name,
         "limit_bytes": bytes,
@@ -241,18 +245,36 @@ impl Process {
             let kilobytes = line.and_then(|line| line.trim_start_matches(':').split_whitespace().next()?.parse().ok());
             1024 * kilobytes.unwrap_or(0_u64)
         };
-        Self {
-            resident: bytes("Rss"),
-            proportional: bytes("Pss:"),
-            private: bytes("Private_Clean") + bytes("Private_Dirty"),
-        }
+        Self { resident: bytes("Rss"), proportional: bytes("Pss:"), anonymous: bytes("Anonymous") }
     }
 
     fn most(self, other: Self) -> Self {
         Self {
             resident: self.resident.max(other.resident),
             proportional: self.proportional.max(other.proportional),
-            private: self.private.max(other.private),
+            anonymous: self.anonymous.max(other.anonymous),
         }
+    }
+
+    /// Zeros are no measurement: the process was never looked at while it ran.
+    fn was_seen(&self, scene: &str) -> Outcome {
+        if self.resident == 0 || self.anonymous == 0 {
+            return Err(format!("{scene}: a process ended before its memory was read, so nothing is known of it"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_looked_at_is_no_measurement() {
+        let here = Process::of(std::process::id());
+        here.was_seen("this test").unwrap();
+        assert!(here.anonymous <= here.resident);
+        let gone = Process { anonymous: 0, ..here };
+        assert!(gone.was_seen("a scene").unwrap_err().starts_with("a scene: "));
     }
 }

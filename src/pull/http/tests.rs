@@ -19,6 +19,19 @@ fn the_host_is_told_without_what_belongs_to_nobody_else() {
 }
 
 #[test]
+fn no_message_shows_a_password_or_a_key() {
+    assert_eq!(shown("https://name:secret@a.example:8443/x/y.onnx?key=1"), "https://a.example:8443/x/y.onnx?...");
+    assert_eq!(shown("http://a.example/x.onnx"), "http://a.example/x.onnx");
+    assert_eq!(shown("http://a.example?x=/"), "http://a.example?...");
+    assert_eq!(shown("x.onnx"), "x.onnx");
+    let url = "https://name:secret@a.example/x?key=1";
+    let refused = problem(url, &ureq::Error::BadUri(url.to_owned()));
+    let Problem::Lasting(missing) = of_status(url, 404, None) else { panic!("404 passes") };
+    let said = format!("{refused:?} {missing}");
+    assert!(!said.contains("secret") && !said.contains("key="), "{said}");
+}
+
+#[test]
 fn a_status_passes_or_says_what_to_do() {
     let passing = |status, wait| match of_status("u", status, wait) {
         Problem::Passing(_, wait) => Some(wait),
@@ -36,4 +49,15 @@ fn a_status_passes_or_says_what_to_do() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_told_as_such() {
+    use std::net::ToSocketAddrs as _;
+    // `.invalid` never has an address (RFC 6761).
+    let unknown = ("nobody.invalid", 443).to_socket_addrs().unwrap_err();
+    let Problem::Passing(reason, None) = problem("https://nobody.invalid/x", &unknown.into()) else {
+        panic!("it would not be tried again")
+    };
+    assert!(reason.contains("is there a network?"), "{reason}");
 }

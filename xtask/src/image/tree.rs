@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::create_folder;
 use crate::Outcome;
-use crate::process;
+use crate::{debian_root, process};
 
 /// The root's folder.
 pub(super) struct Tree {
@@ -20,8 +20,7 @@ impl Tree {
     /// Unpacks `archive` into the new folder.
     pub(super) fn unpack(archive: &Path, folder: &Path) -> Result<Self, String> {
         create_folder(folder)?;
-        let mut command = process::command("tar", &["--extract", "--numeric-owner", "--xattrs", "--xattrs-include=*"]);
-        process::run(command.arg("--directory").arg(folder).arg("--file").arg(archive))?;
+        debian_root::extract(archive, folder)?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -43,9 +42,8 @@ impl Tree {
     fn command(&self, program: &[&str]) -> std::process::Command {
         // No process namespace: the first process must be this machine's, or Debian's `ischroot` takes the root for a board.
         let mut command = process::command("unshare", &["--mount", "sh", "-ec", ENTER]);
-        command.arg(&self.folder).args(program).env_clear();
-        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        command.envs([("PATH", path), ("HOME", "/root"), ("LC_ALL", "C.UTF-8"), ("DEBIAN_FRONTEND", "noninteractive")]);
+        command.arg(&self.folder).args(program);
+        debian_root::isolate(&mut command);
         command
     }
 

@@ -56,11 +56,12 @@ pub(super) fn convert(program: &Path) -> Result<Value, String> {
     let resumed = told.lines().find(|line| line.contains("a run that was interrupted"));
     let resumed = resumed.ok_or_else(|| format!("the second run packed all anew; it said:\n{told}"))?;
     process::run(process::command(&program.display().to_string(), &["inspect", "--verify"]).arg(&bundle))?;
+    used.was_seen("7B converted in 4 GB")?;
     let room = room.used();
     println!("  {resumed}");
     println!(
         "  the process: {} MiB its own, {} MiB resident with the files that it maps",
-        used.private >> 20,
+        used.anonymous >> 20,
         used.resident >> 20
     );
     println!("  the group used {} of {} MiB at most, cached files included", room.most >> 20, BYTES >> 20);
@@ -71,7 +72,7 @@ pub(super) fn convert(program: &Path) -> Result<Value, String> {
         "limit_bytes": BYTES,
         "used_bytes_max": room.most,
         "limit_met": room.met,
-        "process": { "resident_bytes": used.resident, "private_bytes": used.private },
+        "process": { "resident_bytes": used.resident, "anonymous_bytes": used.anonymous },
         "interrupted_at_bytes": interrupted_at,
         "bundle_bytes": bundle_bytes,
         "resumed": resumed,
