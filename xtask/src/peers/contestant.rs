@@ -4,8 +4,15 @@ use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::Outcome;
+
+/// How often is looked whether a contestant still computes, and how many times at most.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS_MAX: u32 = 250;
 
 /// Who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +122,23 @@ impl Running {
         }
     }
 
+    /// Waits until its threads compute no more: those of llama.cpp look out for more work for 170 ms after an answer (0.3.36 on an AMD
+    /// EPYC), on a core that the next turn is another's.
+    ///
+    /// # Errors
+    /// When they never stop.
+    pub(super) fn rest(&self) -> Outcome {
+        let mut spent = self.cpu_nanoseconds()?;
+        for _ in 0..LOOKS_MAX {
+            std::thread::sleep(LOOK_EVERY);
+            let before = std::mem::replace(&mut spent, self.cpu_nanoseconds()?);
+            if Duration::from_nanos(spent.saturating_sub(before)) < LOOK_EVERY / 20 {
+                return Ok(());
+            }
+        }
+        Err(format!("{}: still computes {} s after its answer", self.key, (LOOK_EVERY * LOOKS_MAX).as_secs()))
+    }
+
     /// Its number at the kernel.
     pub(super) fn process(&self) -> u32 {
         self.child.id()
@@ -160,5 +184,25 @@ impl Drop for Running {
         if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
             eprintln!("{}: did not end: {error}", self.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_begins_when_the_other_has_stopped() {
+        let key = Key { who: "sh".to_owned(), form: "x".to_owned(), isa: "y".to_owned() };
+        let mut spinning = Command::new("sh");
+        let script = "echo '{}'; read x; echo '[1]'; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; read x";
+        spinning.args(["-c", script]);
+        let mut spinning = Contestant::new(key, spinning).start(None).unwrap();
+        spinning.ask("1").unwrap();
+        let answered = spinning.cpu_nanoseconds().unwrap();
+        spinning.rest().unwrap();
+        let rested = spinning.cpu_nanoseconds().unwrap();
+        std::thread::sleep(LOOK_EVERY);
+        assert!(rested > answered && spinning.cpu_nanoseconds().unwrap() - rested < 1_000_000, "it still spins");
     }
 }

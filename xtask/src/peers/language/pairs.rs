@@ -1,7 +1,5 @@
 //! Turns in pairs: ours and the peer's one after the other, the order changing each time, so that both meet the same machine.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::super::contestant::Running;
@@ -11,8 +9,6 @@ use super::options::Options;
 use super::peer::Peer;
 use super::{ours, theirs};
 
-/// Between turns with several threads, so that the other's have stopped spinning.
-const PAUSE: Duration = Duration::from_millis(30);
 /// What both do before the first turn: "READ WRITE".
 const WARM_UP: &str = "16 2";
 
@@ -116,7 +112,7 @@ pub(super) fn measure(
         let mut rounds = Vec::new();
         for round in 0..options.rounds {
             eprint!("\r{model}, {threads} thread(s), {}: pair {} of {} ", task.name(), round + 1, options.rounds);
-            rounds.push(pair(&mut sides, round, task, threads, &request)?);
+            rounds.push(pair(&mut sides, round, task, &request)?);
         }
         let isa = (build.our_isa(), build.name());
         let (shape, precision, system) = (model.shape, model.precision.name(), system.clone());
@@ -156,18 +152,11 @@ pub(super) fn check_signs(ours: &Value, system: &str, build: Build) -> Result<()
     Err(format!("llama.cpp should say {must:?} and not {must_not:?} of itself, but says {system:?}"))
 }
 
-fn pair(
-    sides: &mut [Running; 2],
-    round: usize,
-    task: Task,
-    threads: usize,
-    request: &str,
-) -> Result<[Seconds; 2], String> {
+fn pair(sides: &mut [Running; 2], round: usize, task: Task, request: &str) -> Result<[Seconds; 2], String> {
     let mut seconds = [Seconds { cpu: f64::NAN, wall: f64::NAN }; 2];
     for turn in 0..2 {
-        if threads > 1 {
-            std::thread::sleep(PAUSE);
-        }
+        // A core that the other still spins on is no core of this turn's.
+        sides.iter().try_for_each(Running::rest)?;
         let side = (round + turn) % 2;
         let (times, cpu_ms) = sides[side].ask(request)?;
         let place = usize::from(task == Task::Decode);
