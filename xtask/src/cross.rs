@@ -2,8 +2,9 @@
 //! program: it needs no newer glibc than we promise, and on pictures it prints what this machine's build prints (scores to
 //! four decimals, boxes to a hundredth of a pixel), on every processor that we name.
 //!
-//! `--reproducible` builds it twice in two places and wants the same file; `--hermetic` builds it as `cross` would, in a
-//! Debian root of its own.
+//! `--native BINARY` compares with another build for this machine than the release build, with that of the tests for instance:
+//! optimised or not, a program finds the same. `--reproducible` builds it twice in two places and wants the same file;
+//! `--hermetic` builds it as `cross` would, in a Debian root of its own.
 
 mod dockerfile;
 pub(crate) mod glibc;
@@ -37,23 +38,24 @@ const PICTURES: &str = "assets/pictures";
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        [] => compare_with_native(),
+        [] => compare_with_native(&build_native()?),
+        ["--native", binary] => compare_with_native(&process::absolute(binary)?),
         ["--reproducible"] => reproducible::prove("clawdbot"),
         // A smaller binary of the workspace shows the same in minutes: `xtask`, say.
         ["--reproducible", package] => reproducible::prove(package),
         ["--hermetic"] => hermetic::run(),
-        _ => Err(format!("does not know {words:?}\nusage: cargo xtask cross [--reproducible [PACKAGE] | --hermetic]")),
+        _ => Err(format!(
+            "does not know {words:?}\nusage: cargo xtask cross [--native BINARY | --reproducible [PACKAGE] | --hermetic]"
+        )),
     }
 }
 
-fn compare_with_native() -> Outcome {
+fn compare_with_native(native: &Path) -> Outcome {
     let foreign = build_foreign()?;
     check_glibc(&foreign)?;
     print_stripped_size(&foreign)?;
-    let native = build_native()?;
-
     let pictures = pictures()?;
-    let expected = detections(&mut detect(Command::new(&native), &pictures), pictures.len())?;
+    let expected = detections(&mut detect(Command::new(native), &pictures), pictures.len())?;
     println!("this machine: {}", summary(&expected));
     let count = count(&expected);
     if count < DETECTIONS_MIN {
