@@ -132,7 +132,9 @@ impl Running {
         for _ in 0..LOOKS_MAX {
             std::thread::sleep(LOOK_EVERY);
             let before = std::mem::replace(&mut spent, self.cpu_nanoseconds()?);
-            if Duration::from_nanos(spent.saturating_sub(before)) < LOOK_EVERY / 20 {
+            let is_still = Duration::from_nanos(spent.saturating_sub(before)) < LOOK_EVERY / 20;
+            // On a busy machine one that spins may have got no time at all.
+            if is_still && !self.wants_to_run()? {
                 return Ok(());
             }
         }
@@ -165,15 +167,23 @@ impl Running {
 
     /// Processor time of all its threads: the first number of each one's `schedstat` (Linux Documentation/scheduler).
     fn cpu_nanoseconds(&self) -> Result<u64, String> {
+        let number = |text: &String| text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
+        let sum = self.of_threads("schedstat")?.iter().filter_map(number).sum();
+        if sum == 0 { Err(format!("{}: this kernel keeps no schedstat", self.key)) } else { Ok(sum) }
+    }
+
+    /// Whether one of its threads computes or waits for a core: state R, behind the name in brackets (proc_pid_stat(5)).
+    fn wants_to_run(&self) -> Result<bool, String> {
+        let runs = |text: &String| text.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'));
+        Ok(self.of_threads("stat")?.iter().any(runs))
+    }
+
+    /// A file of each of its threads.
+    fn of_threads(&self, file: &str) -> Result<Vec<String>, String> {
         let folder = format!("/proc/{}/task", self.child.id());
         let tasks = std::fs::read_dir(&folder).map_err(|error| format!("{folder}: {error}"))?;
-        let mut sum = 0_u64;
-        for task in tasks.flatten() {
-            // A thread may end between the listing and the look.
-            let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            sum += text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
-        }
-        if sum == 0 { Err(format!("{folder}: this kernel keeps no schedstat")) } else { Ok(sum) }
+        // A thread may end between the listing and the look.
+        Ok(tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join(file)).ok()).collect())
     }
 }
 
@@ -195,7 +205,7 @@ mod tests {
     fn a_turn_begins_when_the_other_has_stopped() {
         let key = Key { who: "sh".to_owned(), form: "x".to_owned(), isa: "y".to_owned() };
         let mut spinning = Command::new("sh");
-        let script = "echo '{}'; read x; echo '[1]'; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; read x";
+        let script = "echo '{}'; read x; echo '[1]'; i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; read x";
         spinning.args(["-c", script]);
         let mut spinning = Contestant::new(key, spinning).start(None).unwrap();
         spinning.ask("1").unwrap();
