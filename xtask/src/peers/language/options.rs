@@ -24,8 +24,8 @@ pub(super) struct Options {
     pub(super) aarch64: bool,
     /// Compare what rounding costs instead.
     pub(super) perplexity: bool,
-    /// Tokens that are predicted for that.
-    pub(super) tokens: usize,
+    /// Tokens that are predicted for that; `None`: the whole text.
+    pub(super) tokens: Option<usize>,
     /// A sign of life: the smallest model, few tokens, no record.
     pub(super) quick: bool,
 }
@@ -44,7 +44,7 @@ impl Options {
             precisions: vec![Precision::Int4, Precision::Int8],
             aarch64: false,
             perplexity: false,
-            tokens: 2048,
+            tokens: None,
             quick,
         };
         let mut words = arguments.iter().map(String::as_str);
@@ -57,7 +57,7 @@ impl Options {
                 "--precision" => options.precisions = value()?.split(',').map(precision).collect::<Result<_, _>>()?,
                 "--aarch64" => options.aarch64 = true,
                 "--perplexity" => options.perplexity = true,
-                "--tokens" => options.tokens = count(value()?)?,
+                "--tokens" => options.tokens = Some(count(value()?)?),
                 "--quick" => {}
                 _ => return Err(format!("{word:?} is not understood; {USAGE}")),
             }
@@ -124,7 +124,7 @@ mod tests {
         );
         assert_eq!((options.prompt_tokens(), options.answer_tokens("3b")), (512, 16));
         let costs = parse("--perplexity --tokens 6144").unwrap();
-        assert!(costs.perplexity && costs.tokens == 6144 && !options.perplexity);
+        assert!(costs.perplexity && costs.tokens == Some(6144) && !options.perplexity);
         let quick = parse("--rounds 3 --quick").unwrap();
         assert_eq!((quick.rounds, quick.shapes.as_slice(), quick.answer_tokens("3b")), (3, &["135m"][..], 8));
     }

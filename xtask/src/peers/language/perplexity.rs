@@ -19,6 +19,8 @@ use crate::{Outcome, record};
 
 /// What is read, below the shared data.
 const TEXT: &str = "text/moby-dick-64k.txt";
+/// More than it has.
+const TOKENS_ALL: usize = 1_000_000;
 /// Predicted tokens of a window.
 const WINDOW: &str = "512";
 /// What INT8 and INT4 are calibrated with: pages that have nothing in common with the text, one behind the other.
@@ -41,11 +43,20 @@ pub(super) struct Found {
     pub(super) perplexity: f64,
     tokens: u64,
     bytes: u64,
+    /// How far ours is from ours in F16, token by token, as `eval perplexity --against` tells it.
+    against: Value,
 }
 
 impl Found {
     fn json(&self) -> Value {
-        json!({ "who": self.who, "form": self.form, "perplexity": self.perplexity, "tokens": self.tokens, "bytes": self.bytes })
+        json!({
+            "who": self.who,
+            "form": self.form,
+            "perplexity": self.perplexity,
+            "tokens": self.tokens,
+            "bytes": self.bytes,
+            "against": self.against,
+        })
     }
 }
 
@@ -63,13 +74,16 @@ pub(super) fn run(options: &Options) -> Outcome {
     let folder = peer.folder().join("perplexity");
     make_folder(&folder)?;
     let pages = write_pages(&folder)?;
+    // The first token is not predicted.
+    let tokens = options.tokens.map_or(TOKENS_ALL, |tokens| tokens + 1).to_string();
     let mut found = Vec::new();
     for form in OURS {
         let bundle = convert(&source, form, &pages, &folder)?;
-        // The first token is not predicted.
-        let tokens = (options.tokens + 1).to_string();
         let mut eval = command(&clawdbot().display().to_string(), &["eval", "perplexity", "--json", "--kv", "f16"]);
         eval.args(["--window", WINDOW, "--tokens", &tokens, "--model"]).arg(&bundle).arg("--text").arg(&text);
+        if form != OURS[0] {
+            eval.arg("--against").arg(bundle_of(&folder, OURS[0]));
+        }
         found.push(answer("clawdbot", form, &output(&mut eval)?, &bundle)?);
     }
     let driver = peer.driver(Build::Avx2).display().to_string();
@@ -78,7 +92,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         let model = folder.join(format!("{form}.gguf"));
         output(command(&driver, &["quantise"]).arg(&source).arg(&model).arg(form))?;
         let mut eval = command(&driver, &["perplexity"]);
-        eval.arg(&model).args([&threads, WINDOW, &(options.tokens + 1).to_string()]).arg(&text);
+        eval.arg(&model).args([&threads, WINDOW, &tokens]).arg(&text);
         found.push(answer("llama.cpp", form, &output(&mut eval)?, &model)?);
     }
     same_tokens(&found)?;
@@ -87,7 +101,10 @@ pub(super) fn run(options: &Options) -> Outcome {
     record::write(
         "peers-llm-perplexity",
         &json!({
-            "command": format!("cargo xtask peers llm --perplexity --tokens {}", options.tokens),
+            "command": options.tokens.map_or_else(
+                || "cargo xtask peers llm --perplexity".to_owned(),
+                |tokens| format!("cargo xtask peers llm --perplexity --tokens {tokens}"),
+            ),
             "peer": peer::VERSION,
             "model": SMOLLM2,
             "text": TEXT,
@@ -113,7 +130,7 @@ fn write_pages(folder: &Path) -> Result<PathBuf, String> {
 
 /// Our bundle in `form`, made anew: the pages and the converter change from commit to commit.
 fn convert(source: &Path, form: &str, pages: &Path, folder: &Path) -> Result<PathBuf, String> {
-    let bundle = folder.join(format!("{form}.claw.safetensors"));
+    let bundle = bundle_of(folder, form);
     let mut convert = command(&clawdbot().display().to_string(), &["convert"]);
     convert.arg(source).args(["--precision", form, "--output"]).arg(&bundle);
     // F16 has nothing to choose.
@@ -124,6 +141,10 @@ fn convert(source: &Path, form: &str, pages: &Path, folder: &Path) -> Result<Pat
     Ok(bundle)
 }
 
+fn bundle_of(folder: &Path, form: &str) -> PathBuf {
+    folder.join(format!("{form}.claw.safetensors"))
+}
+
 /// The last line that a program printed, and the size of its model.
 fn answer(who: &'static str, form: &'static str, said: &str, model: &Path) -> Result<Found, String> {
     let line = said.trim_end().lines().next_back().unwrap_or_default();
@@ -132,8 +153,15 @@ fn answer(who: &'static str, form: &'static str, said: &str, model: &Path) -> Re
         return Err(format!("{who} {form} says {line:?}, without a perplexity and a number of tokens"));
     };
     let bytes = model.metadata().map_err(|error| format!("{}: {error}", model.display()))?.len();
-    println!("{who:<10} {form:<7} perplexity {perplexity:>8.3} over {tokens} tokens, {:>4} MiB", bytes >> 20);
-    Ok(Found { who, form, perplexity, tokens, bytes })
+    print!("{who:<10} {form:<7} perplexity {perplexity:>8.3} over {tokens} tokens, {:>4} MiB", bytes >> 20);
+    let against = value["against"].clone();
+    match (against["change"].as_f64(), against["change_error"].as_f64(), against["divergence"].as_f64()) {
+        (Some(change), Some(error), Some(divergence)) => {
+            println!(", {:+.2} % +- {:.2}, divergence {divergence:.5}", 100.0 * change, 100.0 * error);
+        }
+        _ => println!(),
+    }
+    Ok(Found { who, form, perplexity, tokens, bytes, against })
 }
 
 /// Perplexities compare only over the same tokens.
@@ -153,7 +181,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in super::super) fn found(who: &'static str, form: &'static str, perplexity: f64) -> Found {
-        Found { who, form, perplexity, tokens: 2048, bytes: 1 }
+        Found { who, form, perplexity, tokens: 2048, bytes: 1, against: Value::Null }
     }
 
     #[test]

@@ -35,10 +35,16 @@ fn floats(count: usize, mut seed: u64) -> Vec<f32> {
 fn a_searched_scale_loses_less_than_that_of_the_largest_weight() {
     let rows = floats(64 * 40, 3);
     let even = vec![1.0; 64];
-    let searched = noise(&rows, &even, (&scales(&rows, &even, Precision::Int4), Precision::Int4));
-    let largest = noise(&rows, &even, (&clawdbot_kernels::linear_i4::pack::scales(&rows), Precision::Int4));
-    assert!(searched.noise < 0.9 * largest.noise, "{searched:?} {largest:?}");
-    assert!((searched.signal - largest.signal).abs() < 1e-9);
+    let of_the_largest = [
+        (Precision::Int4, clawdbot_kernels::linear_i4::pack::scales(&rows)),
+        (Precision::Int8, clawdbot_kernels::linear_i8::pack::scales(&rows)),
+    ];
+    for (precision, largest) in of_the_largest {
+        let searched = noise(&rows, &even, (&scales(&rows, &even, precision), precision));
+        let largest = noise(&rows, &even, (&largest, precision));
+        assert!(searched.noise < 0.9 * largest.noise, "{precision:?} {searched:?} {largest:?}");
+        assert!((searched.signal - largest.signal).abs() < 1e-9);
+    }
 }
 
 #[test]
@@ -52,6 +58,18 @@ fn columns_that_matter_are_rounded_better() {
         noise(&rows, &uneven, (&scales, Precision::Int4)).noise
     };
     assert!(by(&uneven) < 0.5 * by(&even), "{} {}", by(&uneven), by(&even));
+}
+
+#[test]
+fn int8_scales_are_positive_and_hold_what_was_int8_before() {
+    for sign in [1.0, -1.0] {
+        let scale = sign * f16::from_f32(0.02).to_f32();
+        let rows: Vec<f32> = (0..64).map(|at| f32::from(i8::try_from(at * 5 % 128).unwrap()) * scale).collect();
+        let rows: Vec<f32> = rows.chunks(32).flat_map(|group| [&[127.0 * scale], &group[1..]].concat()).collect();
+        let found = scales(&rows, &[1.0; 64], Precision::Int8);
+        assert_eq!(found, [f16::from_f32(0.02).to_bits(); 2]);
+    }
+    assert_eq!(scales(&[0.0; 32], &[1.0; 32], Precision::Int8), [0]);
 }
 
 #[test]
