@@ -36,3 +36,13 @@ pub(super) const PROOFS: &[Proof] = &[
 const UNIT: &str = "clawdbot.service";
 /// Its configuration.
 const CONFIGURATION: &str = "/etc/clawdbot/clawdbot.toml";
+/// What the guide tells those whose card is never written, before they change something; elsewhere it changes nothing.
+const OPEN_ROOT: &str = "mount -o remount,rw /";
+
+/// Read-only is what the table of mounts says, no less and no more: the root of such a card, and nothing that fell back to it.
+fn check_mounts(house: &House) -> Result<(), String> {
+    let read_only =
+        |what: &str| house.command(&format!("findmnt {what} --noheadings --options ro --output TARGET || true"));
+    let (seen, wanted) = (read_only("--real")?, read_only("--fstab")?);
+    if seen == wanted { Ok(()) } else { Err(format!("mounts that are read-only: {seen:?}, not {wanted:?}")) }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::guest::until;
 use super::super::house::House;
-use super::{CONFIGURATION, UNIT};
+use super::{CONFIGURATION, OPEN_ROOT, UNIT};
 
 /// Whoever loops starts again every two seconds (`RestartSec=`): so long is waited whether it does.
 const QUIET: Duration = Duration::from_secs(10);
@@ -40,6 +40,7 @@ fn comes_back(house: &House, signal: &str) -> Result<f64, String> {
 
 /// A wrong value: the reason stands where one looks first, and it is not tried again and again.
 pub(super) fn bad_configuration(house: &mut House) -> Result<String, String> {
+    house.command(OPEN_ROOT)?;
     house.command(&format!("cp -p {CONFIGURATION} /root/kept && printf \"[mqtt]\\nport = 0\\n\" > {CONFIGURATION}"))?;
     house.command(&format!("systemctl restart {UNIT} || true"))?;
     until("the unit did not fail", || {

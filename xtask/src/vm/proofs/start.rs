@@ -1,7 +1,7 @@
 //! From the first boot to the first detection.
 
 use super::super::house::{HOSTNAME, House, SECRETS};
-use super::{CONFIGURATION, UNIT};
+use super::{CONFIGURATION, UNIT, check_mounts};
 use crate::vm::guest::until;
 
 /// The highest exposure that `systemd-analyze security` may find.
@@ -92,6 +92,7 @@ pub(super) fn board_is_set_up(house: &mut House) -> Result<String, String> {
             return Err(format!("{what}: `{command}` does not say {wanted:?}, but {text:?}"));
         }
     }
+    check_mounts(house)?;
     let failed = house.command("systemctl list-units --failed --no-legend --plain")?;
     expect("units that failed", "", &failed)?;
     Ok(format!("state on {} MiB, swap in memory, memory limits, mDNS, no unit failed", bytes >> 20))

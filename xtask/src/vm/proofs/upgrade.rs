@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::house::{HOSTNAME, House};
-use super::{CONFIGURATION, UNIT};
+use super::{CONFIGURATION, OPEN_ROOT, UNIT};
 use crate::process;
 use crate::vm::guest::until;
 
@@ -17,6 +17,7 @@ const KEPT: &str = "cd /var/lib/clawdbot && find . -type f -name install-id -o -
 
 /// Configuration, id and models stay, the service runs the new version, and events arrive again.
 pub(super) fn keeps_what_is_ours(house: &mut House) -> Result<String, String> {
+    house.command(OPEN_ROOT)?;
     let before = version(house)?;
     house.command(&format!(
         "install -d -o clawdbot -g clawdbot $(dirname {STATE}); head -c 100000 /dev/urandom > {STATE}; \
