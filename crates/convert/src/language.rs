@@ -42,7 +42,8 @@ pub enum LanguageTarget {
     Int8,
     /// INT4, but for the embedding and the head, which are INT8.
     Int4,
-    /// The same with what suffers most in INT8 too: q, k and v, and down in the first and last eighth of the layers.
+    /// The same with what suffers most in INT8 too: q, k and v; down in the first and last eighth of the layers; attention's output
+    /// in the first eighth; gate and up in the first and the last layer.
     Mixed,
 }
 
@@ -61,15 +62,15 @@ impl LanguageTarget {
     /// How the matrix called `name` of a model of so many layers is packed.
     #[must_use]
     pub fn precision(self, name: &str, layers: usize) -> Precision {
-        let reader = Reader::of(name);
-        let fragile = match reader {
+        let is_early = |layer: usize| layer < layers.div_ceil(8);
+        let fragile = match Reader::of(name) {
             None | Some(Reader::Head) => true,
             Some(Reader::Qkv(_)) => self == Self::Mixed,
-            // The recipe is llama.cpp's: it keeps these longest when it mixes precisions.
-            Some(Reader::Down(layer)) => {
-                self == Self::Mixed && (layer < layers.div_ceil(8) || layer >= layers - layers / 8)
-            }
-            Some(Reader::Output(_) | Reader::GateUp(_)) => false,
+            // The recipe of these is llama.cpp's: it keeps them longest when it mixes precisions.
+            Some(Reader::Down(layer)) => self == Self::Mixed && (is_early(layer) || layer >= layers - layers / 8),
+            // Of these, the ones whose rounding costs several times as much as that of the rest (docs/reference/language.md).
+            Some(Reader::Output(layer)) => self == Self::Mixed && is_early(layer),
+            Some(Reader::GateUp(layer)) => self == Self::Mixed && (layer == 0 || layer + 1 == layers),
         };
         match self {
             Self::F16 => Precision::F16,

@@ -89,16 +89,23 @@ fn weights_on_a_grid_of_sixteen_levels_are_kept_as_they_are() {
 #[test]
 fn mixed_keeps_what_is_fragile_in_int8() {
     let of = |name: &str| LanguageTarget::Mixed.precision(name, 16);
-    for name in
-        ["embedding", "head", "layers.7.attention.qkv", "layers.1.feed_forward.down", "layers.14.feed_forward.down"]
-    {
+    for name in [
+        "embedding",
+        "head",
+        "layers.7.attention.qkv",
+        "layers.1.feed_forward.down",
+        "layers.14.feed_forward.down",
+        "layers.0.feed_forward.gate_up",
+        "layers.15.feed_forward.gate_up",
+        "layers.1.attention.output",
+    ] {
         assert_eq!(of(name), Precision::Int8, "{name}");
     }
     for name in [
         "layers.2.feed_forward.down",
         "layers.13.feed_forward.down",
-        "layers.0.feed_forward.gate_up",
-        "layers.0.attention.output",
+        "layers.1.feed_forward.gate_up",
+        "layers.2.attention.output",
     ] {
         assert_eq!(of(name), Precision::Int4, "{name}");
     }
