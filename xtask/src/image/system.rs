@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn a_read_only_root_is_mounted_anew_for_the_whole_machine() {
+        let unit = "deploy/image/read-only/etc/systemd/system/clawdbot-first-boot.service.d/read-only.conf";
+        let text = fs::read_to_string(repository_root().join(unit)).unwrap();
+        let anew: Vec<&str> = text.lines().filter(|line| line.contains("remount,")).collect();
+        // Without nsenter it is changed in the unit's own copy of the mounts.
+        assert!(anew.len() == 2 && anew.iter().all(|line| line.contains("nsenter --mount=/proc/1/ns/mnt")), "{text}");
+    }
+
+    #[test]
     fn the_grown_partition_is_the_table_s() {
         let unit = repository_root().join("deploy/image/root/etc/systemd/system/clawdbot-grow.service");
         let text = fs::read_to_string(unit).unwrap();
