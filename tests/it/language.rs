@@ -51,6 +51,58 @@ fn a_language_model_is_as_surprised_as_the_reference() {
     // 0.4 % and 0.9 % without the page; the difference's standard error is 0.2 %.
     let int8 = calibrated(&data, folder.path(), "int8");
     assert!((int8 / f16 - 1.0).abs() < 0.006, "INT8: {int8}, F16: {f16}");
+    compared(&data, folder.path());
+}
+
+/// Both bundles read a short text: the change is that of their perplexities, token by token.
+fn compared(data: &Path, folder: &Path) {
+    let text = data.join("text/moby-dick-64k.txt");
+    let [int8, f16] =
+        ["int8", "f16"].map(|name| folder.join(format!("{name}.claw.safetensors")).to_str().unwrap().to_owned());
+    let told = |model: &str, further: &[&str]| -> Value {
+        let what =
+            ["eval", "perplexity", "--json", "--model", model, "--text", text.to_str().unwrap(), "--tokens", "200"];
+        serde_json::from_str(&clawdbot(&[&what[..], further].concat())).unwrap()
+    };
+    let (rounded, unrounded) = (told(&int8, &["--against", &f16]), told(&f16, &[]));
+    let [rounded_alone, unrounded] = [&rounded, &unrounded].map(|told| told["perplexity"].as_f64().unwrap());
+    let [change, error, divergence] =
+        ["change", "change_error", "divergence"].map(|name| rounded["against"][name].as_f64().unwrap());
+    assert!((change - (rounded_alone / unrounded - 1.0)).abs() < 1e-4, "{rounded}, unrounded {unrounded}");
+    assert!(error > 0.0 && error < 0.05 && divergence > 0.0 && divergence < 0.02, "{rounded}");
+}
+
+/// Tokens of another tokenizer are no pairs.
+#[test]
+fn a_model_is_not_compared_with_one_of_another_tokenizer() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("bytes");
+    std::fs::create_dir(&source).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(data.join("tiny/llama-rope3").join(name), source.join(name)).unwrap();
+    }
+    // Of SmolLM2's tokenizer only the single bytes.
+    let mut tokenizer: Value =
+        serde_json::from_slice(&std::fs::read(data.join("llm/smollm2-tokenizer.json")).unwrap()).unwrap();
+    let vocabulary = tokenizer["model"]["vocab"].as_object().unwrap();
+    let letters = vocabulary.keys().filter(|word| word.chars().count() == 1);
+    tokenizer["model"]["vocab"] = letters.enumerate().map(|(id, letter)| (letter.clone(), Value::from(id))).collect();
+    (tokenizer["model"]["merges"], tokenizer["added_tokens"]) = (Value::Array(vec![]), Value::Array(vec![]));
+    tokenizer["model"]["unk_token"] = Value::Null;
+    std::fs::write(source.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    let bundle = folder.path().join("bytes.claw.safetensors");
+    let [source, bundle] = [&source, &bundle].map(|path| path.to_str().unwrap());
+    clawdbot(&["convert", source, "-o", bundle, "--precision", "f16"]);
+    let text = folder.path().join("text.txt");
+    std::fs::write(&text, "Call me Ishmael. Some years ago").unwrap();
+    let other = converted(&data, folder.path(), "int4");
+    let what = ["eval", "perplexity", "--model", bundle, "--text", text.to_str().unwrap()];
+    assert!(clawdbot(&[&what[..], &["--against", bundle]].concat()).contains("+0.00 % +- 0.00"));
+    let output = Command::new(env!("CARGO_BIN_EXE_clawdbot")).args(what).args(["--against", &other]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("read the text as different tokens"), "{told}");
 }
 
 /// Takes a minute of its own, which all tests together do not have: `cargo test --test it -- --ignored mixed`.
