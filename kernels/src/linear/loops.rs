@@ -77,7 +77,9 @@ const FAR_MAX: usize = 160 << 10;
 const NEAR: usize = 2 << 10;
 
 /// Brings `run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
-/// `group(results, block, step)`: the results of eight rows by R tokens with a group's share added.
+/// `group(results, blocks, step)`: the results of P times eight rows by R tokens with a group's share added. It is generic over
+/// both, so that each tile has a copy of its own, called at one place: such a function always becomes part of its caller, while
+/// one with two callers stayed a function under fat LTO, and its results went through memory.
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_groups {
     ($features:literal) => {
@@ -119,14 +121,14 @@ macro_rules! by_groups {
             let bytes = panels.bytes::<P>();
             let ahead = if token == 0 { ahead::<R>(bytes) } else { Ahead::Nothing };
             while let (Some(blocks), Some(step)) = (blocks.next(), steps.next()) {
-                for (results, [block]) in results.iter_mut().zip(blocks) {
+                for [block] in blocks {
                     match ahead {
                         Ahead::Nothing => {}
                         Ahead::First(near) => $crate::x86::prefetch::<BLOCK, true>(block, near),
                         Ahead::Second(far) => $crate::x86::prefetch::<BLOCK, false>(block, far),
                     }
-                    *results = group(*results, block, &step);
                 }
+                results = group(results, blocks, &step);
             }
             for (index, results) in results.iter().enumerate() {
                 for (target, &result) in panels.results::<R>(panel + index, token).iter_mut().zip(results) {

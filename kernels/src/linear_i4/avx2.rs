@@ -17,29 +17,35 @@ use crate::x86::{four, load_32, load_f16x8_le};
 
 by_groups!("avx2,fma,f16c");
 
-/// The results of eight rows by R tokens with a group's share added.
+/// The results of P times eight rows by R tokens with a group's share added.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn group<const R: usize>(mut results: [__m256; R], block: &[u8; BLOCK], step: &Step<'_, R>) -> [__m256; R] {
-    let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
+fn group<const P: usize, const R: usize>(
+    mut results: [[__m256; R]; P],
+    blocks: [&[[u8; BLOCK]; 1]; P],
+    step: &Step<'_, R>,
+) -> [[__m256; R]; P] {
     let mask = _mm256_set1_epi8(15);
-    let mut sums = [_mm256_setzero_si256(); R];
-    for (index, tile) in tiles.as_chunks::<32>().0.iter().enumerate() {
-        let bytes = load_32(tile);
-        let low = _mm256_and_si256(bytes, mask);
-        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), mask);
-        for (sum, quants) in sums.iter_mut().zip(step.quants) {
-            let first = _mm256_maddubs_epi16(low, four(quants, 2 * index));
-            let second = _mm256_maddubs_epi16(high, four(quants, 2 * index + 1));
-            *sum = _mm256_add_epi16(*sum, _mm256_add_epi16(first, second));
-        }
-    }
     let ones = _mm256_set1_epi16(1);
-    let scales = load_f16x8_le(scales);
-    for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
-        let sum = _mm256_add_epi32(_mm256_madd_epi16(sum, ones), _mm256_set1_epi32(step.corrections[token]));
-        let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
-        *result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *result);
+    for (results, [block]) in results.iter_mut().zip(blocks) {
+        let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
+        let mut sums = [_mm256_setzero_si256(); R];
+        for (index, tile) in tiles.as_chunks::<32>().0.iter().enumerate() {
+            let bytes = load_32(tile);
+            let low = _mm256_and_si256(bytes, mask);
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), mask);
+            for (sum, quants) in sums.iter_mut().zip(step.quants) {
+                let first = _mm256_maddubs_epi16(low, four(quants, 2 * index));
+                let second = _mm256_maddubs_epi16(high, four(quants, 2 * index + 1));
+                *sum = _mm256_add_epi16(*sum, _mm256_add_epi16(first, second));
+            }
+        }
+        let scales = load_f16x8_le(scales);
+        for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
+            let sum = _mm256_add_epi32(_mm256_madd_epi16(sum, ones), _mm256_set1_epi32(step.corrections[token]));
+            let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
+            *result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *result);
+        }
     }
     results
 }

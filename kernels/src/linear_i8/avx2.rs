@@ -16,18 +16,24 @@ use crate::x86::{four, here, load_32, load_f16x8_le};
 
 by_groups!("avx2,fma,f16c");
 
-/// The results of eight rows by R tokens with a group's share added.
+/// The results of P times eight rows by R tokens with a group's share added.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn group<const R: usize>(mut results: [__m256; R], block: &[u8; BLOCK], step: &Step<'_, R>) -> [__m256; R] {
-    let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
-    let (first, second) = tiles.split_at(tiles.len() / 2);
-    let sums = half::<R, 0>([_mm256_setzero_si256(); R], first, step);
-    let sums = half::<R, 1>(sums, second, step);
-    let scales = load_f16x8_le(scales);
-    for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
-        let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
-        *result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *result);
+fn group<const P: usize, const R: usize>(
+    mut results: [[__m256; R]; P],
+    blocks: [&[[u8; BLOCK]; 1]; P],
+    step: &Step<'_, R>,
+) -> [[__m256; R]; P] {
+    for (results, [block]) in results.iter_mut().zip(blocks) {
+        let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
+        let (first, second) = tiles.split_at(tiles.len() / 2);
+        let sums = half::<R, 0>([_mm256_setzero_si256(); R], first, step);
+        let sums = half::<R, 1>(sums, second, step);
+        let scales = load_f16x8_le(scales);
+        for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
+            let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
+            *result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *result);
+        }
     }
     results
 }
