@@ -35,7 +35,6 @@ fn a_root_for_size_is_seen() {
         assert_eq!(slowed_down(&format!("{section}\nopt-level = \"s\"\n")).len(), 1, "{section}");
     }
     assert!(
-        slowed_down("[profile.release]\nlto = \"fat\"\n[profile.release.package.toml]\nopt-level = \"s\"\n")
-            .is_empty()
+        slowed_down("[profile.release]\nlto = \"fat\"\n[profile.release.package.toml]\nopt-level = \"s\"\n").is_empty()
     );
 }

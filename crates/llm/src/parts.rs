@@ -43,7 +43,8 @@ pub(crate) fn in_parts<W: Cut>(workers: &Workers, whole: W, job: &(dyn Fn(usize,
 }
 
 /// The same with more runs than threads where there is enough of it, so that a thread that is held up leaves the more to others. Runs
-/// beyond one a thread have `least` tiles at least.
+/// beyond one a thread have `least` tiles at least. There are as many for each thread, and none is longer than another by more than
+/// a tile, so that no thread waits for the rest of them.
 pub(crate) fn in_fine_parts<W: Cut>(workers: &Workers, least: usize, whole: W, job: &(dyn Fn(usize, &mut W) + Sync)) {
     let tiles = whole.tiles();
     let threads = workers.threads().min(tiles);
@@ -51,22 +52,41 @@ pub(crate) fn in_fine_parts<W: Cut>(workers: &Workers, least: usize, whole: W, j
     if threads <= 1 {
         return rest.iter_mut().for_each(|whole| job(0, whole));
     }
-    let each = tiles.div_ceil((tiles / least).clamp(threads, THREADS_MAX));
-    let mut pieces = std::iter::from_fn(|| {
+    let cuts = Cuts::new(tiles, (tiles / least).clamp(threads, THREADS_MAX) / threads * threads);
+    let mut pieces = (0..cuts.parts).map(|part| {
         let whole = rest.take()?;
-        let (piece, left) = if whole.tiles() > each {
-            let (piece, left) = whole.cut(each);
-            (piece, Some(left))
-        } else {
-            (whole, None)
-        };
-        rest = left;
+        if part + 1 == cuts.parts {
+            return Some(whole);
+        }
+        let (piece, left) = whole.cut(cuts.start(part + 1) - cuts.start(part));
+        rest = Some(left);
         Some(piece)
     });
     // A lock that is taken once, by the one thread that gets the part: how a shared closure hands out what may be written.
-    let parts: [Mutex<Option<W>>; THREADS_MAX] = std::array::from_fn(|_| Mutex::new(pieces.next()));
-    workers.run(tiles.div_ceil(each), &|part| {
+    let parts: [Mutex<Option<W>>; THREADS_MAX] = std::array::from_fn(|_| Mutex::new(pieces.next().flatten()));
+    workers.run(cuts.parts, &|part| {
         let mut piece = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
-        piece.iter_mut().for_each(|piece| job(part * each, piece));
+        piece.iter_mut().for_each(|piece| job(cuts.start(part), piece));
     });
+}
+
+/// Tiles in parts that differ by one at most, the longer ones first.
+#[derive(Clone, Copy)]
+struct Cuts {
+    parts: usize,
+    /// Tiles of a part, but for one more in each of the `longer` first ones.
+    each: usize,
+    longer: usize,
+}
+
+impl Cuts {
+    /// `parts` is not 0, and not more than `tiles`.
+    const fn new(tiles: usize, parts: usize) -> Self {
+        Self { parts, each: tiles / parts, longer: tiles % parts }
+    }
+
+    /// The first tile of a part.
+    fn start(&self, part: usize) -> usize {
+        part * self.each + part.min(self.longer)
+    }
 }

@@ -110,7 +110,7 @@ impl LanguageBundle {
     pub fn tokenizer(&self) -> Option<&str> {
         let bytes = &self.storage.as_ref()[self.tokenizer.clone()?];
         // Opening has seen that it is UTF-8, and a mapped file does not change.
-        std::str::from_utf8(bytes).ok()
+        simdutf8::basic::from_utf8(bytes).ok()
     }
 
     /// The matrix called `name`, say `layers.0.attention.qkv`; see

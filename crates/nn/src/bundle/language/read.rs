@@ -79,7 +79,7 @@ impl LanguageBundle {
             return Err(Fault::TooLarge { what: "tokenizer", found, max });
         }
         check_tensor(TOKENIZER, bytes, &self.sums)?;
-        if entry.data_type != DataType::U8 || std::str::from_utf8(bytes).is_err() {
+        if entry.data_type != DataType::U8 || simdutf8::basic::from_utf8(bytes).is_err() {
             return Err(fault(TOKENIZER, "it is not UTF-8 text in U8"));
         }
         Ok(())
