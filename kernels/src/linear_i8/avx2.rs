@@ -27,8 +27,8 @@ fn group<const P: usize, const R: usize>(
     for (results, [block]) in results.iter_mut().zip(blocks) {
         let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
         let (first, second) = tiles.split_at(tiles.len() / 2);
-        let sums = half::<R, 0>([_mm256_setzero_si256(); R], first, step);
-        let sums = half::<R, 1>(sums, second, step);
+        let sums = half::<P, R, 0>([_mm256_setzero_si256(); R], first, step);
+        let sums = half::<P, R, 1>(sums, second, step);
         let scales = load_f16x8_le(scales);
         for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
             let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
@@ -38,10 +38,15 @@ fn group<const P: usize, const R: usize>(
     results
 }
 
-/// The sums with the products of half a group added, the tiles in their order.
+/// The sums with the products of half a group added, the tiles in their order. P does nothing but give every group a copy of its own, for
+/// the reason that [`by_groups`] gives.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn half<const R: usize, const HALF: usize>(mut sums: [__m256i; R], tiles: &[u8], step: &Step<'_, R>) -> [__m256i; R] {
+fn half<const P: usize, const R: usize, const HALF: usize>(
+    mut sums: [__m256i; R],
+    tiles: &[u8],
+    step: &Step<'_, R>,
+) -> [__m256i; R] {
     let ones = _mm256_set1_epi16(1);
     for (index, tile) in tiles.as_chunks::<32>().0.iter().enumerate().take(4) {
         let [weights] = here([load_32(tile)]);
