@@ -45,6 +45,7 @@ pub(super) fn run(task: Task<'_>) {
 }
 
 /// R rows by 32 positions.
+#[inline(never)]
 #[target_feature(enable = "neon,dotprod")]
 fn scores<const R: usize>(queries: &[integers::Query], keys: &[u8], dim: usize, target: &mut [[i32; POSITIONS]]) {
     let rows: [&[i8]; R] = std::array::from_fn(|row| &queries[row][..dim]);
@@ -92,6 +93,7 @@ fn products<const LANE: usize, const R: usize>(
 }
 
 /// R rows by eight values of each panel. A row's two digits are two rows of a matrix product.
+#[inline(never)]
 #[target_feature(enable = "neon,dotprod")]
 fn sums<const R: usize>(levels: &[integers::Levels], panels: &[integers::Panel], target: &mut [integers::Sums]) {
     // Of each row: sixteen positions' upper and lower digits, twice.
@@ -107,18 +109,30 @@ fn sums<const R: usize>(levels: &[integers::Levels], panels: &[integers::Panel],
     }
     for (index, panel) in panels.iter().enumerate() {
         let mut sums = [[[vdupq_n_s32(0); 2]; R]; 2];
-        for (half, groups) in panel.as_chunks::<32>().0.as_chunks::<4>().0.iter().enumerate() {
-            for (sums, digits) in sums.iter_mut().zip(&digits[half]) {
-                products::<0, R>(sums, digits, &groups[0]);
-                products::<1, R>(sums, digits, &groups[1]);
-                products::<2, R>(sums, digits, &groups[2]);
-                products::<3, R>(sums, digits, &groups[3]);
-            }
-        }
+        half::<0, R>(&mut sums, &digits, panel);
+        half::<1, R>(&mut sums, &digits, panel);
         for (row, target) in target[..R].iter_mut().enumerate() {
             for (half, target) in target[index].as_chunks_mut::<4>().0.iter_mut().enumerate() {
                 store_i32x4(target, vaddq_s32(vshlq_n_s32::<7>(sums[0][row][half]), sums[1][row][half]));
             }
         }
+    }
+}
+
+/// Adds the products of sixteen positions. Not a loop over halves: fat LTO left it one, and the digits in memory.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn half<const HALF: usize, const R: usize>(
+    sums: &mut [[[int32x4_t; 2]; R]; 2],
+    digits: &[[[int8x16_t; R]; 2]; 2],
+    panel: &integers::Panel,
+) {
+    let groups = &panel.as_chunks::<32>().0.as_chunks::<4>().0[HALF];
+    let [upper, lower] = sums;
+    for (sums, digits) in [(upper, &digits[HALF][0]), (lower, &digits[HALF][1])] {
+        products::<0, R>(sums, digits, &groups[0]);
+        products::<1, R>(sums, digits, &groups[1]);
+        products::<2, R>(sums, digits, &groups[2]);
+        products::<3, R>(sums, digits, &groups[3]);
     }
 }
