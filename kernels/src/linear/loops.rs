@@ -78,8 +78,8 @@ const NEAR: usize = 2 << 10;
 
 /// Brings `run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
 /// `group(results, blocks, step)`: the results of P times eight rows by R tokens with a group's share added. It is generic over
-/// both, so that each tile has a copy of its own, called at one place: such a function always becomes part of its caller, while
-/// one with two callers stayed a function under fat LTO, and its results went through memory.
+/// both, so that each tile has a copy of its own, called at one place: such a function becomes part of its caller, while one with
+/// two callers stayed a function under fat LTO, and its results went through memory.
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_groups {
     ($features:literal) => {
