@@ -19,6 +19,9 @@
 //! ```
 
 #[cfg(target_arch = "x86_64")]
+use std::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
 use crate::x86::Columns;
 
 #[cfg(target_arch = "aarch64")]
@@ -28,6 +31,8 @@ pub(crate) mod loops;
 pub(crate) mod pairs;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod unpacked;
 
 /// Values along K that share a scale.
 pub const GROUP: usize = 32;
@@ -114,17 +119,18 @@ pub(crate) struct Steps<'a, const R: usize> {
 
 #[cfg(target_arch = "x86_64")]
 impl<'a, const R: usize> Steps<'a, R> {
-    /// Those of the tokens from `first` on.
+    /// Those of the tokens from `first` on, in some of the groups along K.
     #[inline(always)]
-    pub(crate) fn new(activations: &Activations<'a>, first: usize) -> Self {
-        let (tokens, groups) = (activations.tokens, activations.groups());
+    pub(crate) fn new(activations: &Activations<'a>, first: usize, groups: Range<usize>) -> Self {
+        let tokens = activations.tokens;
         assert!(R <= tokens && first <= tokens - R, "R tokens from {first} on, of {tokens}");
         let mut steps = Self {
-            quants: Columns::new(&[[0; GROUP]; R], groups),
-            scales: Columns::new(&[0.0; R], groups),
-            corrections: Columns::new(&[0; R], groups),
+            quants: Columns::new(&[[0; GROUP]; R], groups.len()),
+            scales: Columns::new(&[0.0; R], groups.len()),
+            corrections: Columns::new(&[0; R], groups.len()),
         };
-        if groups > 0 {
+        if !groups.is_empty() {
+            let first = groups.start * tokens + first;
             steps.quants.put(0, &activations.quants.as_chunks().0[first..], tokens);
             steps.scales.put(0, &activations.scales[first..], tokens);
             steps.corrections.put(0, &activations.corrections[first..], tokens);
@@ -143,7 +149,8 @@ impl<'a, const R: usize> Steps<'a, R> {
 /// A call as variants take it apart, its lengths checked: blocks of `B` bytes, eight rows at a time.
 pub(crate) struct Panels<'a, const B: usize> {
     pub(crate) activations: Activations<'a>,
-    groups: usize,
+    /// How many groups along K there are.
+    pub(crate) groups: usize,
     blocks: &'a [[u8; B]],
     output: &'a mut [[f32; ROWS]],
     /// How many times eight rows there are.
@@ -169,6 +176,12 @@ impl<'a, const B: usize> Panels<'a, B> {
             }
         }
         columns
+    }
+
+    /// The blocks of the eight rows of `panel` in some of the groups along K.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn blocks_of(&self, panel: usize, groups: Range<usize>) -> &'a [[u8; B]] {
+        &self.blocks[panel * self.groups..][groups]
     }
 
     /// How many bytes P times eight rows take.

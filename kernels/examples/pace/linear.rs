@@ -15,12 +15,12 @@ const SIZE: [usize; 2] = [3072, 256];
 pub(crate) const LAYERS: &[(&str, Option<usize>, usize)] = &[
     ("linear int4 1 token", Some(linear_i4::BLOCK), 1),
     ("linear int4 4 tokens", Some(linear_i4::BLOCK), 4),
-    ("linear int4 32 tokens", Some(linear_i4::BLOCK), 32),
+    ("linear int4 64 tokens", Some(linear_i4::BLOCK), 64),
     ("linear int8 1 token", Some(linear_i8::BLOCK), 1),
     ("linear int8 4 tokens", Some(linear_i8::BLOCK), 4),
-    ("linear int8 32 tokens", Some(linear_i8::BLOCK), 32),
+    ("linear int8 64 tokens", Some(linear_i8::BLOCK), 64),
     ("linear f16 1 token", None, 1),
-    ("linear f16 32 tokens", None, 32),
+    ("linear f16 64 tokens", None, 64),
 ];
 
 /// Products and cycles of a call.

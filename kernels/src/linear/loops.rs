@@ -76,15 +76,16 @@ const FAR_MAX: usize = 160 << 10;
 #[cfg(target_arch = "x86_64")]
 const NEAR: usize = 2 << 10;
 
-/// Brings `run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
-/// `group(results, blocks, step)`: the results of P times eight rows by R tokens with a group's share added. It is generic over
-/// both, so that each tile has a copy of its own, called at one place: such a function becomes part of its caller, while one with
-/// two callers stayed a function under fat LTO, and its results went through memory.
+/// Brings `$run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
+/// `group(results, block, step)`: the results of eight rows by R tokens with a group's share added. It is generic over R and over
+/// which eight rows they are (0: all of the tile, 1 and 2: of a pair), so that each tile has copies of its own, called at one
+/// place: such a function becomes part of its caller, while one with two callers stayed a function under fat LTO, and a loop over
+/// a pair stayed a loop after a change elsewhere; results went through memory in both.
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_groups {
-    ($features:literal) => {
+    ($run:ident, $features:literal) => {
         #[target_feature(enable = $features)]
-        pub(super) fn run(task: Task<'_>) {
+        pub(super) fn $run(task: Task<'_>) {
             let mut panels = $crate::linear::Panels::<BLOCK>::new(task);
             let tokens = panels.activations.tokens;
             let mut panel = 0;
@@ -114,21 +115,29 @@ macro_rules! by_groups {
             token: usize,
         ) -> usize {
             use $crate::linear::loops::{Ahead, ahead};
+            const { assert!(P == 1 || P == 2) }
             let mut blocks = panels.blocks::<P>(panel);
-            let mut steps = $crate::linear::Steps::<R>::new(&panels.activations, token);
+            let mut steps = $crate::linear::Steps::<R>::new(&panels.activations, token, 0..panels.groups);
             let mut results = [[std::arch::x86_64::_mm256_setzero_ps(); R]; P];
             // Later tokens find the weights in the cache.
             let bytes = panels.bytes::<P>();
             let ahead = if token == 0 { ahead::<R>(bytes) } else { Ahead::Nothing };
             while let (Some(blocks), Some(step)) = (blocks.next(), steps.next()) {
-                for [block] in blocks {
+                let blocks = blocks.map(|[block]| block);
+                for block in blocks {
                     match ahead {
                         Ahead::Nothing => {}
                         Ahead::First(near) => $crate::x86::prefetch::<BLOCK, true>(block, near),
                         Ahead::Second(far) => $crate::x86::prefetch::<BLOCK, false>(block, far),
                     }
                 }
-                results = group(results, blocks, &step);
+                let [first, second] = [0, P - 1];
+                if P == 1 {
+                    results[first] = group::<R, 0>(results[first], blocks[first], &step);
+                } else {
+                    results[first] = group::<R, 1>(results[first], blocks[first], &step);
+                    results[second] = group::<R, 2>(results[second], blocks[second], &step);
+                }
             }
             for (index, results) in results.iter().enumerate() {
                 for (target, &result) in panels.results::<R>(panel + index, token).iter_mut().zip(results) {

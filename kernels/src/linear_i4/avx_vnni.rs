@@ -12,34 +12,32 @@ use crate::linear::loops::by_groups;
 use crate::linear::{SCALES, Step};
 use crate::x86::{four, load_32, load_f16x8_le};
 
-by_groups!("avx2,fma,f16c,avxvnni");
+by_groups!(run, "avx2,fma,f16c,avxvnni");
 
-/// The results of P times eight rows by R tokens with a group's share added.
+/// The results of eight rows by R tokens with a group's share added.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
-fn group<const P: usize, const R: usize>(
-    mut results: [[__m256; R]; P],
-    blocks: [&[[u8; BLOCK]; 1]; P],
+fn group<const R: usize, const WHICH: usize>(
+    mut results: [__m256; R],
+    block: &[u8; BLOCK],
     step: &Step<'_, R>,
-) -> [[__m256; R]; P] {
+) -> [__m256; R] {
     let mask = _mm256_set1_epi8(15);
-    for (results, [block]) in results.iter_mut().zip(blocks) {
-        let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
-        let mut sums = step.corrections.map(|correction| _mm256_set1_epi32(correction));
-        for (index, tile) in tiles.as_chunks::<32>().0.iter().enumerate() {
-            let bytes = load_32(tile);
-            let low = _mm256_and_si256(bytes, mask);
-            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), mask);
-            for (sum, quants) in sums.iter_mut().zip(step.quants) {
-                *sum = _mm256_dpbusd_avx_epi32(*sum, low, four(quants, 2 * index));
-                *sum = _mm256_dpbusd_avx_epi32(*sum, high, four(quants, 2 * index + 1));
-            }
+    let (scales, tiles) = block.split_first_chunk::<SCALES>().expect("scales in front");
+    let mut sums = step.corrections.map(|correction| _mm256_set1_epi32(correction));
+    for (index, tile) in tiles.as_chunks::<32>().0.iter().enumerate() {
+        let bytes = load_32(tile);
+        let low = _mm256_and_si256(bytes, mask);
+        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), mask);
+        for (sum, quants) in sums.iter_mut().zip(step.quants) {
+            *sum = _mm256_dpbusd_avx_epi32(*sum, low, four(quants, 2 * index));
+            *sum = _mm256_dpbusd_avx_epi32(*sum, high, four(quants, 2 * index + 1));
         }
-        let scales = load_f16x8_le(scales);
-        for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
-            let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
-            *result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *result);
-        }
+    }
+    let scales = load_f16x8_le(scales);
+    for (token, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
+        let scale = _mm256_mul_ps(scales, _mm256_set1_ps(step.scales[token]));
+        *result = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *result);
     }
     results
 }

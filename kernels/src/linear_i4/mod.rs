@@ -47,7 +47,7 @@ pub const VARIANTS: &[Variant<LinearI4>] = &[
         tile: &[8, 8, 32],
         body: on_arm!(neon_dotprod::run),
     },
-    Variant { name: "linear_i4_i8i4f32_4x8x32_avx2", isa: Isa::Avx2, tile: &[4, 8, 32], body: on_x86!(avx2::run) },
+    Variant { name: "linear_i4_i8i4f32_6x8x32_avx2", isa: Isa::Avx2, tile: &[6, 8, 32], body: on_x86!(avx2::run) },
     Variant {
         name: "linear_i4_i8i4f32_4x8x32_avx_vnni",
         isa: Isa::AvxVnni,

@@ -43,7 +43,7 @@ pub const VARIANTS: &[Variant<LinearI8>] = &[
         tile: &[4, 8, 32],
         body: on_arm!(neon_dotprod::run),
     },
-    Variant { name: "linear_i8_i8i8f32_4x8x32_avx2", isa: Isa::Avx2, tile: &[4, 8, 32], body: on_x86!(avx2::run) },
+    Variant { name: "linear_i8_i8i8f32_6x8x32_avx2", isa: Isa::Avx2, tile: &[6, 8, 32], body: on_x86!(avx2::run) },
     Variant {
         name: "linear_i8_i8i8f32_4x8x32_avx_vnni",
         isa: Isa::AvxVnni,

@@ -10,14 +10,14 @@ use crate::guarded::{Edge, Guarded};
 use crate::made_up::Source;
 use crate::tally::Tally;
 
-/// Tokens: around every tile's height.
-const TOKENS: [usize; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 33];
+/// Tokens: around every tile's height, and every remainder where weights are unpacked.
+const TOKENS: [usize; 18] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 33];
 
 /// Times eight rows: around every tile's width.
 const PANELS: [usize; 9] = [0, 1, 2, 3, 4, 5, 7, 8, 9];
 
-/// Groups along K.
-const GROUPS: [usize; 6] = [0, 1, 2, 3, 5, 18];
+/// Groups along K: also around those that are unpacked at a time.
+const GROUPS: [usize; 8] = [0, 1, 2, 3, 5, 16, 18, 33];
 
 /// Finite scales as binary16 bits: nothing, the smallest, the largest, a negative one, and usual ones.
 fn scales(source: &mut Source, count: usize) -> Vec<u16> {
