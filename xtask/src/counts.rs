@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -77,10 +78,20 @@ fn detect(binary: &Path, model: Option<&str>, picture: &Path, repeats: u32) -> V
     words
 }
 
-/// Runs `program`, a path and its arguments, as `core`; `report` is where the plugin writes.
+/// Runs `program`, a path and its arguments, as the Arm core `core`; `report` is where the plugin writes.
 pub(crate) fn count(core: &str, plugin: &Path, report: &Path, program: Vec<String>) -> Result<Counts, String> {
+    count_under(
+        process::command("qemu-aarch64", &["-L", "/usr/aarch64-linux-gnu", "-cpu", core]),
+        plugin,
+        report,
+        program,
+    )
+}
+
+/// The same under `qemu`, which has been told what it is.
+pub(crate) fn count_under(qemu: Command, plugin: &Path, report: &Path, program: Vec<String>) -> Result<Counts, String> {
     let plugin = format!("{},top=100000", plugin.display());
-    let mut command = process::command("qemu-aarch64", &["-L", "/usr/aarch64-linux-gnu", "-cpu", core]);
+    let mut command = qemu;
     command.args(["-plugin", &plugin, "-d", "plugin", "-D"]).arg(report).args(program).env_remove("CLAWDBOT_ISA");
     process::output(&mut command)?;
     let text = std::fs::read_to_string(report).map_err(|error| format!("{}: {error}", report.display()))?;

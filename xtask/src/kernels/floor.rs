@@ -1,19 +1,21 @@
 //! `cargo xtask kernels --counts`: instructions of one call of each kernel on the shapes of real networks, and of whole
 //! networks, against the recorded ones. Counted under qemu, so they are the same on any machine; another compiler may give
-//! others.
+//! others. As x86 they say little of time, but see when a helper does not become part of its loop any more, and results
+//! go through memory.
 //!
 //! One over [`TOLERANCE`] more than recorded fails, as does a call that the record lacks. `--record` writes
 //! `benches/record/kernel-counts.json` anew, and the table in `docs/reference/kernels.md`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::counts::{build_plugin, count};
+use crate::counts::{build_plugin, count_under};
 use crate::process::{self, repository_root};
 
 #[cfg(test)]
@@ -24,11 +26,43 @@ const RECORD: &str = "benches/record/kernel-counts.json";
 /// The page with the table of them.
 const PAGE: &str = "docs/reference/kernels.md";
 /// How the table begins.
-const HEAD: &str = "| call | products | cortex-a72 | a product | cortex-a76 | a product |\n|---|---|---|---|---|---|\n";
-/// The cores that are counted as: without and with dot products.
-const CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
+const HEAD: &str = "| call | products | cortex-a72 | a product | cortex-a76 | a product | avx2 | a product |\n\
+                    |---|---|---|---|---|---|---|---|\n";
+/// What is counted as: Arm cores without and with dot products, and an x86 processor with AVX2.
+const CORES: [Core; 3] = [
+    Core { name: "cortex-a72", machine: &ARM, cpu: "cortex-a72" },
+    Core { name: "cortex-a76", machine: &ARM, cpu: "cortex-a76" },
+    // All that qemu can be, of which the kernels use no more.
+    Core { name: "avx2", machine: &X86, cpu: "max" },
+];
+const ARM: Machine = Machine {
+    target: super::TARGET,
+    linker: ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"),
+    qemu: ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+};
+const X86: Machine = Machine {
+    target: "x86_64-unknown-linux-gnu",
+    linker: ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "x86_64-linux-gnu-gcc"),
+    qemu: ["qemu-x86_64", "-L", "/"],
+};
 /// Share by which a count may grow.
 const TOLERANCE: f64 = 0.01;
+
+/// What is counted as.
+struct Core {
+    name: &'static str,
+    machine: &'static Machine,
+    /// Its name for qemu.
+    cpu: &'static str,
+}
+
+/// An architecture: how it is built for, and what runs it.
+#[derive(PartialEq, Eq)]
+struct Machine {
+    target: &'static str,
+    linker: (&'static str, &'static str),
+    qemu: [&'static str; 3],
+}
 
 /// What is kept.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +84,14 @@ struct Call {
 
 /// Counts, and compares or records.
 pub(super) fn run(record: bool) -> Outcome {
-    let program = build()?;
+    let programs = CORES.iter().map(|core| core.machine.build()).collect::<Result<Vec<PathBuf>, String>>()?;
     let folder = tempfile::tempdir().map_err(|error| format!("cannot create a temporary folder: {error}"))?;
     let plugin = build_plugin(folder.path())?;
-    let calls = count_all(calls(&program)?, &|call, core, repeats| {
+    let calls = count_all(calls(CORES[0].machine, &programs[0])?, &|call, at, repeats| {
+        let (core, program) = (&CORES[at], &programs[at]);
         let words = [program.display().to_string(), call.to_owned(), repeats.to_string()];
-        let report = folder.path().join(format!("{call}-{core}-{repeats}.txt").replace(['/', ' '], "-"));
-        Ok(count(core, &plugin, &report, words.to_vec())?.total())
+        let report = folder.path().join(format!("{call}-{}-{repeats}.txt", core.name).replace(['/', ' '], "-"));
+        Ok(count_under(core.qemu(), &plugin, &report, words.to_vec())?.total())
     })?;
     let rustc = process::output(&mut process::command("rustc", &["--version"]))?.trim().to_owned();
     let found = Record { command: "cargo xtask kernels --counts --record".to_owned(), rustc, calls };
@@ -64,21 +99,34 @@ pub(super) fn run(record: bool) -> Outcome {
     if record { write(&found) } else { compare(&read(&repository_root().join(RECORD))?, &found) }
 }
 
-/// Builds the program with the calls.
-fn build() -> Result<PathBuf, String> {
-    let arguments =
-        ["build", "--quiet", "--release", "--locked", "--package", "clawdbot-kernels", "--example", "cases"];
-    let mut command = process::cargo(&arguments);
-    command.args(["--target", super::TARGET]);
-    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
-    process::run(&mut command)?;
-    Ok(process::target_directory().join(super::TARGET).join("release/examples/cases"))
+impl Machine {
+    /// Builds the program with the calls.
+    fn build(&self) -> Result<PathBuf, String> {
+        let arguments =
+            ["build", "--quiet", "--release", "--locked", "--package", "clawdbot-kernels", "--example", "cases"];
+        let mut command = process::cargo(&arguments);
+        command.args(["--target", self.target]).env(self.linker.0, self.linker.1);
+        process::run(&mut command)?;
+        Ok(process::target_directory().join(self.target).join("release/examples/cases"))
+    }
+
+    fn qemu(&self) -> Command {
+        let [qemu, arguments @ ..] = self.qemu;
+        process::command(qemu, &arguments)
+    }
+}
+
+impl Core {
+    fn qemu(&self) -> Command {
+        let mut command = self.machine.qemu();
+        command.args(["-cpu", self.cpu]);
+        command
+    }
 }
 
 /// What the program offers, not counted yet.
-fn calls(program: &Path) -> Result<Vec<Call>, String> {
-    let mut command = process::command("qemu-aarch64", &["-L", "/usr/aarch64-linux-gnu"]);
-    let text = process::output(command.arg(program))?;
+fn calls(machine: &Machine, program: &Path) -> Result<Vec<Call>, String> {
+    let text = process::output(machine.qemu().arg(program))?;
     let call = |line: &str| {
         let (products, name) = line.split_once(' ')?;
         Some(Call { name: name.to_owned(), products: products.parse().ok()?, instructions: BTreeMap::new() })
@@ -87,18 +135,18 @@ fn calls(program: &Path) -> Result<Vec<Call>, String> {
     calls.filter(|calls| !calls.is_empty()).ok_or_else(|| format!("{} lists no calls", program.display()))
 }
 
-/// Counts every call on every core by `total`, which answers the instructions of a whole run with so many repetitions. Two
+/// Counts every call on every one of [`CORES`] by `total`, which answers the instructions of a whole run with so many repetitions. Two
 /// runs that differ by one repetition differ by one call. As many at a time as there are processors here.
 fn count_all(
     mut calls: Vec<Call>,
-    total: &(dyn Fn(&str, &str, u32) -> Result<u64, String> + Sync),
+    total: &(dyn Fn(&str, usize, u32) -> Result<u64, String> + Sync),
 ) -> Result<Vec<Call>, String> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(call), core) = (calls.get(index / CORES.len()), CORES[index % CORES.len()]) else { return };
+            let (Some(call), core) = (calls.get(index / CORES.len()), index % CORES.len()) else { return };
             let once = total(&call.name, core, 2).and_then(|two| Ok(two.saturating_sub(total(&call.name, core, 1)?)));
             results.lock().unwrap_or_else(PoisonError::into_inner).push((index, once));
         }
@@ -109,7 +157,7 @@ fn count_all(
         }
     });
     for (index, once) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        calls[index / CORES.len()].instructions.insert(CORES[index % CORES.len()].to_owned(), once?);
+        calls[index / CORES.len()].instructions.insert(CORES[index % CORES.len()].name.to_owned(), once?);
     }
     Ok(calls)
 }
@@ -138,7 +186,7 @@ fn differences(kept: &Record, found: &Record) -> (Vec<String>, Vec<String>) {
             worse.push(format!("{}: the record lacks it", call.name));
             continue;
         };
-        for core in CORES {
+        for Core { name: core, .. } in CORES {
             let counts = call.instructions.get(core).zip(fellow.instructions.get(core));
             let Some((&now, &then)) = counts.filter(|(now, then)| **now > 0 && **then > 0) else {
                 worse.push(format!("{} on {core}: not counted, or not recorded", call.name));
@@ -163,8 +211,8 @@ fn table(record: &Record) -> String {
     let mut text = HEAD.to_owned();
     for call in &record.calls {
         text += &format!("| {} | {} |", call.name, call.products);
-        for core in CORES {
-            let count = call.instructions.get(core).copied().unwrap_or_default() as f64;
+        for Core { name, .. } in CORES {
+            let count = call.instructions.get(name).copied().unwrap_or_default() as f64;
             let share = if call.products > 0 { format!("{:.3}", count / call.products as f64) } else { String::new() };
             text += &format!(" {:.1} | {share} |", count / 1000.0);
         }
