@@ -33,21 +33,24 @@ macro_rules! by_tiles {
 #[cfg(target_arch = "aarch64")]
 pub(crate) use by_tiles;
 
-/// How far before their use the weights of a tile for R tokens are asked for, in bytes, where its rows take `bytes` together, and
-/// whether they come into the second cache only.
+/// How far before their use the weights of a tile of P times eight rows by R tokens are asked for, in bytes, where its rows take
+/// `bytes` together, and whether they come into the second cache only.
 ///
-/// Up to two tokens wait for memory. Their weights come into the second cache, since a core has few places for what its first one
-/// waits for, and from the same place in a later tile, the next that is at least [`FAR`] away: a nearer one, or one in between, lies
-/// partly in rows that were read already, while the beginnings of the next rows are asked for by nobody. Rows longer than
-/// [`FAR_MAX`] would be dropped again before they are read; the processor sees by itself that those are read in order. More tokens
-/// compute: theirs come [`NEAR`] ahead into the first cache.
+/// Up to two tokens wait for memory. A single one that reads eight rows after the other reads all of memory in order, which the
+/// processor sees by itself, and is not helped. One that reads two times eight rows side by side begins both anew before it has seen
+/// it, and two tokens keep it busy in between: their weights come into the second cache, since a core has few places for what its
+/// first one waits for, and from the same place in a later tile, the next that is at least [`FAR`] away: a nearer one, or one in
+/// between, lies partly in rows that were read already, while the beginnings of the next rows are asked for by nobody. Rows longer
+/// than [`FAR_MAX`] would be dropped again before they are read; the processor sees by itself that those are read in order. More
+/// tokens compute: theirs come [`NEAR`] ahead into the first cache.
 ///
 /// `cargo run --release -p clawdbot-kernels --example pace memory` shows it; what else was tried stands in
 /// `docs/reference/language-speed.md`.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const fn ahead<const R: usize>(bytes: usize) -> Ahead {
+pub(crate) const fn ahead<const P: usize, const R: usize>(bytes: usize) -> Ahead {
     match bytes {
         _ if R > 2 => Ahead::First(NEAR),
+        _ if P * R == 1 => Ahead::Nothing,
         1..=FAR_MAX => Ahead::Second(FAR.div_ceil(bytes) * bytes),
         _ => Ahead::Nothing,
     }
@@ -76,20 +79,20 @@ const FAR_MAX: usize = 160 << 10;
 #[cfg(target_arch = "x86_64")]
 const NEAR: usize = 2 << 10;
 
-/// Brings `$run`, by tiles of eight rows by up to four tokens, or twice eight rows by the only token, from
+/// Brings `$run`, by tiles of eight rows by up to four tokens, or, with `pairs`, twice eight rows by the only token, from
 /// `group(results, block, step)`: the results of eight rows by R tokens with a group's share added. It is generic over R and over
 /// which eight rows they are (0: all of the tile, 1 and 2: of a pair), so that each tile has copies of its own, called at one
 /// place: such a function becomes part of its caller, while one with two callers stayed a function under fat LTO, and a loop over
 /// a pair stayed a loop after a change elsewhere; results went through memory in both.
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_groups {
-    ($run:ident, $features:literal) => {
+    ($run:ident, $features:literal, pairs: $pairs:literal) => {
         #[target_feature(enable = $features)]
         pub(super) fn $run(task: Task<'_>) {
             let mut panels = $crate::linear::Panels::<BLOCK>::new(task);
             let tokens = panels.activations.tokens;
             let mut panel = 0;
-            while tokens == 1 && panel + 1 < panels.count {
+            while $pairs && tokens == 1 && panel + 1 < panels.count {
                 tile::<2, 1>(&mut panels, panel, 0);
                 panel += 2;
             }
@@ -121,7 +124,7 @@ macro_rules! by_groups {
             let mut results = [[std::arch::x86_64::_mm256_setzero_ps(); R]; P];
             // Later tokens find the weights in the cache.
             let bytes = panels.bytes::<P>();
-            let ahead = if token == 0 { ahead::<R>(bytes) } else { Ahead::Nothing };
+            let ahead = if token == 0 { ahead::<P, R>(bytes) } else { Ahead::Nothing };
             while let (Some(blocks), Some(step)) = (blocks.next(), steps.next()) {
                 let blocks = blocks.map(|[block]| block);
                 for block in blocks {
@@ -156,12 +159,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_token_asks_for_the_same_place_of_a_later_tile() {
+    fn two_at_a_time_ask_for_the_same_place_of_a_later_tile() {
         for bytes in [272, 2 * 2592, 18432, 139_264] {
-            let Ahead::Second(far) = ahead::<1>(bytes) else { panic!("{bytes}") };
+            assert_eq!((ahead::<1, 2>(bytes), ahead::<1, 1>(bytes)), (ahead::<2, 1>(bytes), Ahead::Nothing));
+            let Ahead::Second(far) = ahead::<2, 1>(bytes) else { panic!("{bytes}") };
             assert!(far.is_multiple_of(bytes) && far >= FAR && far < FAR + bytes, "{bytes}: {far}");
-            assert_eq!(ahead::<4>(bytes), Ahead::First(NEAR));
+            assert_eq!(ahead::<1, 4>(bytes), Ahead::First(NEAR));
         }
-        assert_eq!((ahead::<1>(0), ahead::<2>(FAR_MAX + 1)), (Ahead::Nothing, Ahead::Nothing));
+        assert_eq!((ahead::<2, 1>(0), ahead::<1, 2>(FAR_MAX + 1)), (Ahead::Nothing, Ahead::Nothing));
     }
 }

@@ -1,8 +1,8 @@
 //! `linear_i4_i8i4f32_6x8x32_avx2`: `vpmaddubsw` of nibbles, unsigned as they are, and activations; a register is four along K
 //! by eight rows, so lanes end as the sums of rows.
 //!
-//! Sixteen bits hold the eight pairs of a group (30480 at most), so they are widened once a group. A single token goes by twice
-//! eight rows; many tokens read weights that were unpacked to bytes once for all of them.
+//! Sixteen bits hold the eight pairs of a group (30480 at most), so they are widened once a group. Many tokens
+//! read weights that were unpacked to bytes once for all of them.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps,
@@ -16,7 +16,7 @@ use crate::linear::unpacked::by_unpacked;
 use crate::linear::{ROWS, SCALES, Step};
 use crate::x86::{four, here, load_32, load_f16x8_le, load_f32x8, store_32, store_f32x8};
 
-by_groups!(few, "avx2,fma,f16c");
+by_groups!(few, "avx2,fma,f16c", pairs: false);
 by_unpacked!("avx2,fma,f16c");
 
 /// The results of eight rows by R tokens with a group's share added.

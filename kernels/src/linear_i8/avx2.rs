@@ -2,7 +2,7 @@
 //! products of at most 127 x 127 fit 16 bits. `vpmaddwd` with ones then adds pairs of them into 32 bits.
 //!
 //! A register is four along K by eight rows, so lanes end as the sums of rows. Several tokens share the magnitudes of weights;
-//! a single one goes by twice eight rows, which share those of activations.
+//! a single one has those of its activations.
 //!
 //! Many tokens read weights that were unpacked: magnitudes, and a mask that has all bits where the weight is negative. There
 //! flipping all bits of the activation takes over the sign but for 1, since !x = -x - 1: what lacks is the sum of the magnitudes
@@ -21,7 +21,7 @@ use crate::linear::unpacked::by_unpacked;
 use crate::linear::{ROWS, SCALES, Step};
 use crate::x86::{four, here, load_32, load_f16x8_le, load_f32x8, load_i32x8, store_32, store_f32x8, store_i32x8};
 
-by_groups!(few, "avx2,fma,f16c");
+by_groups!(few, "avx2,fma,f16c", pairs: false);
 by_unpacked!("avx2,fma,f16c");
 
 /// The results of eight rows by R tokens with a group's share added.

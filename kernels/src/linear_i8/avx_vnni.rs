@@ -14,7 +14,7 @@ use crate::linear::loops::by_groups;
 use crate::linear::{SCALES, Step};
 use crate::x86::{four, load_32, load_f16x8_le};
 
-by_groups!(run, "avx2,fma,f16c,avxvnni");
+by_groups!(run, "avx2,fma,f16c,avxvnni", pairs: true);
 
 /// The results of eight rows by R tokens with a group's share added.
 #[inline]
