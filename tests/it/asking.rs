@@ -133,10 +133,13 @@ fn questions_are_answered_while_a_camera_looks() {
     assert_eq!(model["bytes"], std::fs::metadata(&bundle).unwrap().len(), "{info}");
 
     // Whoever waits at a stop is told.
-    asker.ask(&json!({"client": "me", "id": "last", "prompt": "Count.", "max_tokens": 900, "schema": endless()}));
-    asker.wait("a first piece", |_, value| value["type"] == "llm_status" || value["type"] == "stats");
+    let last = json!({"client": "me", "id": "last", "prompt": "Count.", "max_tokens": 900, "schema": endless(), "stream": true});
+    asker.ask(&last);
+    asker.wait("a first piece", |topic, _| topic == "stream/me/last");
     let took = terminate(&mut daemon);
     assert!(took < Duration::from_secs(6), "SIGTERM took {took:?}");
+    let told = asker.reply("me", "last");
+    assert_eq!(text(&told, "end"), "cancelled", "{told}");
 }
 
 /// A schema no answer of 900 tokens fulfils: a model asked for a story may be content with one sentence.
