@@ -66,11 +66,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 /// Runs the matrix and prints it.
 fn matrix() -> Outcome {
+    let here = this_machine()?;
+    let processors: Vec<&Processor> = std::iter::once(&here).chain(EMULATED).collect();
     let mut table = vec![format!("{:<14} {:<28} {:>5} {:>18}", "processor", "exercised", "ran", "not runnable there")];
     let mut failures = Vec::new();
-    for processor in std::iter::once(&this_machine()?).chain(EMULATED) {
-        println!("== {}", processor.name);
-        let line = match test(processor) {
+    for (processor, result) in processors.iter().zip(process::side_by_side(&processors, |processor| test(processor))) {
+        let line = match result {
             Ok(count) => format!("{:>5} {:>18}", count.ran, count.not_runnable),
             Err(message) => {
                 failures.push(format!("{}: {message}", processor.name));
@@ -105,6 +106,7 @@ fn this_machine() -> Result<Processor, String> {
 }
 
 fn test(processor: &Processor) -> Result<Count, String> {
+    println!("== {}", processor.name);
     let mut command = process::cargo(&["test", "--quiet", "--locked", "--package", "clawdbot-kernels"]);
     if processor.emulated {
         emulate(&mut command, processor.name);

@@ -9,8 +9,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -141,23 +139,14 @@ fn count_all(
     mut calls: Vec<Call>,
     total: &(dyn Fn(&str, usize, u32) -> Result<u64, String> + Sync),
 ) -> Result<Vec<Call>, String> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::new());
-    let work = || {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(call), core) = (calls.get(index / CORES.len()), index % CORES.len()) else { return };
-            let once = total(&call.name, core, 2).and_then(|two| Ok(two.saturating_sub(total(&call.name, core, 1)?)));
-            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, once));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
+    let each: Vec<(usize, usize)> =
+        (0..calls.len()).flat_map(|call| (0..CORES.len()).map(move |core| (call, core))).collect();
+    let counts = process::side_by_side(&each, |&(call, core)| {
+        let name = &calls[call].name;
+        Ok::<u64, String>(total(name, core, 2)?.saturating_sub(total(name, core, 1)?))
     });
-    for (index, once) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        calls[index / CORES.len()].instructions.insert(CORES[index % CORES.len()].name.to_owned(), once?);
+    for ((call, core), count) in each.into_iter().zip(counts) {
+        calls[call].instructions.insert(CORES[core].name.to_owned(), count?);
     }
     Ok(calls)
 }
