@@ -12,6 +12,7 @@ mod install;
 mod language;
 mod reporting;
 mod shutdown;
+pub(crate) mod turns;
 
 use std::sync::Arc;
 use std::thread::{self, Scope, ScopedJoinHandle};
@@ -40,6 +41,7 @@ use crate::pipeline::telling::Telling;
 use crate::sources::stop::Stop;
 use crate::sources::{camera, sensor};
 use language::Brain;
+use turns::Turns;
 
 /// Why the daemon does not start. A camera, sensor or broker that is not there is no such reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +102,11 @@ pub(crate) fn run(
     let seed = install::seed(clock.as_ref());
     let isa = environment.isa().map_err(AppError::Isa)?;
     let bundle = open_bundle(config.detector.model.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .on_thread_start(|| Turns::Short.ask())
+        .enable_all()
+        .build()?;
     let stop = Stop::new();
     shutdown::on_signal(&runtime, stop.clone());
 
@@ -341,6 +347,7 @@ impl<'a> Parts<'a> {
             let eye = self.detector.eye(id)?;
             let heart = self.heartbeats.register(format!("analysis/{id}"), reporting::ANALYSIS_SILENCE_MAX);
             thread::Builder::new().name(format!("see-{id}")).spawn_scoped(scope, move || {
+                Turns::Short.ask();
                 analysis::run(
                     &analysis::Lent {
                         camera: id,
@@ -356,6 +363,7 @@ impl<'a> Parts<'a> {
             })?;
             let heart = self.heartbeats.register(format!("camera/{id}"), reporting::CAMERA_SILENCE_MAX);
             sources.push(thread::Builder::new().name(format!("cam-{id}")).spawn_scoped(scope, move || {
+                Turns::Short.ask();
                 let report = |event| self.camera_changed(stage, event);
                 camera::run(&stage.options, &self.camera_lent(stage, &report, &|| heart.beat()));
             })?);
@@ -363,6 +371,7 @@ impl<'a> Parts<'a> {
         if !self.config.sensors.is_empty() {
             let heart = self.heartbeats.register("sensors", reporting::SENSORS_SILENCE_MAX);
             sources.push(thread::Builder::new().name("sensors".into()).spawn_scoped(scope, move || {
+                Turns::Short.ask();
                 sensor::run(
                     &self.config.sensors,
                     &sensor::Lent {

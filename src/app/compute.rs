@@ -7,6 +7,8 @@ use std::thread;
 use clawdbot_nn::workers::{THREADS_MAX, Workers};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::turns::Turns;
+
 /// Runs `work` with a pool of `threads` threads, `work`'s own included; the others are pinned to one core each and end
 /// with it. `threads` is cut to [`threads_available`].
 pub(crate) fn with_workers<R>(threads: usize, work: impl FnOnce(Arc<Workers>) -> R) -> R {
@@ -18,6 +20,7 @@ pub(crate) fn with_workers<R>(threads: usize, work: impl FnOnce(Arc<Workers>) ->
             // From the last core down: the first one serves the interrupts on most boards.
             let core = cores.len().checked_sub(index).and_then(|at| cores.get(at).copied());
             let spawned = thread::Builder::new().name(format!("compute-{index}")).spawn_scoped(scope, move || {
+                Turns::Long.ask();
                 core.inspect(|&core| pin(core));
                 workers.worker_loop();
             });

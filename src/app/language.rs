@@ -9,6 +9,7 @@ use clawdbot_flow::event::Event;
 use clawdbot_flow::question::Asker;
 use clawdbot_flow::queue::{Queue, WhenFull};
 
+use super::turns::Turns;
 use super::{AppError, Parts, reporting};
 use crate::config::Llm;
 use crate::mqtt::Listener;
@@ -84,6 +85,7 @@ impl Parts<'_> {
         let heart = self.heartbeats.register("answering", reporting::ANSWERING_SILENCE_MAX);
         let state_folder = self.environment.state_folder();
         thread::Builder::new().name("answering".into()).spawn_scoped(scope, move || {
+            Turns::Long.ask();
             let lent = Lent {
                 clock: self.clock,
                 root: self.root,

@@ -45,8 +45,10 @@ pub(crate) struct Frames<'a> {
     pub(crate) interval: Duration,
     /// Ends them.
     pub(crate) stop: &'a Stop,
-    /// From a frame's claim to its end.
+    /// From the moment a frame is due to its end.
     pub(crate) took: SpreadMeter,
+    /// Of frames whose thread slept until they were due: how much later it woke up.
+    pub(crate) late: SpreadMeter,
     /// What was wrong with one; no more come then.
     pub(crate) failure: Mutex<Option<FrameError>>,
 }
@@ -58,6 +60,8 @@ pub(crate) struct Phase {
     pub(crate) waits: Spread,
     /// How long frames took from the moment they were due, waits included.
     pub(crate) frames: Spread,
+    /// How much later than they were due their thread woke up.
+    pub(crate) late: Spread,
     /// Tokens that the model computed.
     pub(crate) tokens: usize,
     /// In how much time.
@@ -90,20 +94,27 @@ impl<'a> Cost<'a> {
 impl<'a> Frames<'a> {
     /// None came yet.
     pub(crate) fn new(way: &'a Way, interval: Duration, stop: &'a Stop) -> Self {
-        Self { way, interval, stop, took: SpreadMeter::default(), failure: Mutex::new(None) }
+        let (took, late) = Default::default();
+        Self { way, interval, stop, took, late, failure: Mutex::new(None) }
     }
 
     /// Brings frames that cost `cost` until the stop.
     pub(crate) fn come(&self, mut cost: Cost<'_>, clock: &dyn Clock) {
         let mut detections = Vec::new();
         let mut due = clock.monotonic();
-        while !self.stop.wait(due.since(clock.monotonic())) {
-            let begun = clock.monotonic();
+        loop {
+            let early = due.since(clock.monotonic());
+            if self.stop.wait(early) {
+                return;
+            }
+            if !early.is_zero() {
+                self.late.add(clock.monotonic().since(due));
+            }
             if let Err(error) = self.look(&mut cost, clock, &mut detections) {
                 *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return;
             }
-            self.took.add(clock.monotonic().since(begun));
+            self.took.add(clock.monotonic().since(due));
             due = next(due, self.interval, clock.monotonic());
         }
     }
@@ -142,13 +153,14 @@ pub(crate) fn talk(
     let mut talk = Talk::new(forward, cache, sizes);
     for ((phase, tokens), reads) in phases.iter_mut().zip(sizes).zip([true, false]) {
         // What came before belongs to nobody.
-        let _before = (frames.way.waits.take(), frames.took.take());
+        let _before = (frames.way.waits.take(), frames.took.take(), frames.late.take());
         let begun = clock.monotonic();
         while talk.reads() == reads && rhythm.pass(frames.way, clock, &|| true, |pace| talk.step(pace))? {}
         phase.time += clock.monotonic().since(begun);
         phase.tokens += tokens;
         phase.waits.join(&frames.way.waits.take());
         phase.frames.join(&frames.took.take());
+        phase.late.join(&frames.late.take());
         phase.item_macs = rhythm.macs();
     }
     Ok(())

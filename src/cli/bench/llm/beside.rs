@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Arguments;
 use crate::app::compute::{with_company, with_workers};
+use crate::app::turns::Turns;
 use crate::bench::beside::{Cost, Frames, Phase, talk};
 use crate::bundled;
 use crate::cli::{Failure, print};
@@ -66,6 +67,8 @@ fn measure(
 ) -> Result<(Spread, [Phase; 2]), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::from_error(error);
     let sizes = [arguments.prompt_tokens, arguments.answer_tokens];
+    // This thread computes.
+    Turns::Long.ask();
     with_workers(threads, |workers| {
         let bundle = bundled::detector().map_err(|error| failed(&error))?;
         let network = Network::new(&bundle, isa, Arc::clone(&workers)).map_err(|error| failed(&error))?;
@@ -94,7 +97,11 @@ fn measure(
             (0..arguments.runs).try_for_each(|_| once(&mut phases))?;
             Ok((alone, phases))
         };
-        let measured = with_company("frames", || frames.come(cost, clock), || stop.request(), talks)
+        let come = || {
+            Turns::Short.ask();
+            frames.come(cost, clock);
+        };
+        let measured = with_company("frames", come, || stop.request(), talks)
             .map_err(|error| Failure::Failed(format!("no thread for the frames: {error}; end other programs")))??;
         match frames.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(failed(&error)),
@@ -113,6 +120,9 @@ fn as_json(phase: &Phase) -> Value {
         "frame_wait_ms_p50": waits.percentile(50).map(milliseconds),
         "frame_wait_ms_p99": waits.percentile(99).map(milliseconds),
         "frame_wait_ms_max": waits.longest().map(milliseconds),
+        "frame_late_ms_p50": phase.late.percentile(50).map(milliseconds),
+        "frame_late_ms_p99": phase.late.percentile(99).map(milliseconds),
+        "frame_late_ms_max": phase.late.longest().map(milliseconds),
         "item_macs": phase.item_macs,
     });
     if let (Value::Object(value), Value::Object(model)) = (&mut value, model) {
@@ -147,15 +157,19 @@ fn shown(time: Option<Duration>) -> String {
 
 fn as_text(name: &str, phase: &Phase) -> String {
     let waits = &phase.waits;
-    let verdict = match waits.longest() {
-        None => "no frame met it: more --runs or frames",
-        Some(longest) if longest <= ITEM_MAX => "met",
-        Some(_) => "MISSED",
+    let late = &phase.late;
+    let verdict = match (waits.longest(), late.longest()) {
+        (None, _) | (_, None) => "no frame met it: more --runs or frames",
+        (Some(waited), Some(late)) if waited + late <= ITEM_MAX => "met",
+        _ => "MISSED",
     };
     format!(
-        "{name}: {} frames came due while the model computed, and waited {} ms (median), {} (p99), {} at most (bar {}: {verdict}); {}; \
-         {} tokens at {:.1}/s in items of {:.2} MMAC",
+        "{name}: {} frames came due while the model computed; their thread woke up {} ms late (median), {} (p99), {} at most, and waited \
+         {} (median), {} (p99), {} at most (bar {} for both together: {verdict}); {}; {} tokens at {:.1}/s in items of {:.2} MMAC",
         waits.count(),
+        shown(late.percentile(50)),
+        shown(late.percentile(99)),
+        shown(late.longest()),
         shown(waits.percentile(50)),
         shown(waits.percentile(99)),
         shown(waits.longest()),
