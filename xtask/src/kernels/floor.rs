@@ -3,7 +3,7 @@
 //! others. As x86 they say little of time, but see when a helper does not become part of its loop any more, and results
 //! go through memory.
 //!
-//! One over [`TOLERANCE`] more than recorded fails, as does a call that the record lacks. `--record` writes
+//! One over its core's tolerance more than recorded fails, as does a call that the record lacks. `--record` writes
 //! `benches/record/kernel-counts.json` anew, and the table in `docs/reference/kernels.md`.
 
 use std::collections::BTreeMap;
@@ -28,10 +28,11 @@ const HEAD: &str = "| call | products | cortex-a72 | a product | cortex-a76 | a 
                     |---|---|---|---|---|---|---|---|\n";
 /// What is counted as: Arm cores without and with dot products, and an x86 processor with AVX2.
 const CORES: [Core; 3] = [
-    Core { name: "cortex-a72", machine: &ARM, cpu: "cortex-a72" },
-    Core { name: "cortex-a76", machine: &ARM, cpu: "cortex-a76" },
-    // All that qemu can be, of which the kernels use no more.
-    Core { name: "avx2", machine: &X86, cpu: "max" },
+    Core { name: "cortex-a72", machine: &ARM, cpu: "cortex-a72", tolerance: 0.01 },
+    Core { name: "cortex-a76", machine: &ARM, cpu: "cortex-a76", tolerance: 0.01 },
+    // All that qemu can be, of which the kernels use no more. Kernels that are not assembly changed by up to 8.5 % when another one
+    // did; loops that were not unrolled any more took 34 and 174 % more.
+    Core { name: "avx2", machine: &X86, cpu: "max", tolerance: 0.1 },
 ];
 const ARM: Machine = Machine {
     target: super::TARGET,
@@ -43,8 +44,6 @@ const X86: Machine = Machine {
     linker: ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "x86_64-linux-gnu-gcc"),
     qemu: ["qemu-x86_64", "-L", "/"],
 };
-/// Share by which a count may grow.
-const TOLERANCE: f64 = 0.01;
 
 /// What is counted as.
 struct Core {
@@ -52,6 +51,8 @@ struct Core {
     machine: &'static Machine,
     /// Its name for qemu.
     cpu: &'static str,
+    /// Share by which a count may grow.
+    tolerance: f64,
 }
 
 /// An architecture: how it is built for, and what runs it.
@@ -175,7 +176,7 @@ fn differences(kept: &Record, found: &Record) -> (Vec<String>, Vec<String>) {
             worse.push(format!("{}: the record lacks it", call.name));
             continue;
         };
-        for Core { name: core, .. } in CORES {
+        for Core { name: core, tolerance, .. } in CORES {
             let counts = call.instructions.get(core).zip(fellow.instructions.get(core));
             let Some((&now, &then)) = counts.filter(|(now, then)| **now > 0 && **then > 0) else {
                 worse.push(format!("{} on {core}: not counted, or not recorded", call.name));
@@ -183,9 +184,9 @@ fn differences(kept: &Record, found: &Record) -> (Vec<String>, Vec<String>) {
             };
             let change = now as f64 / then as f64 - 1.0;
             let line = format!("{} on {core}: {then} -> {now} instructions ({:+.1} %)", call.name, change * 100.0);
-            if change > TOLERANCE {
+            if change > tolerance {
                 worse.push(line);
-            } else if change < -TOLERANCE {
+            } else if change < -tolerance {
                 better.push(line);
             }
         }

@@ -15,13 +15,13 @@ fn record(calls: &[(&str, [u64; 3])]) -> Record {
 }
 
 #[test]
-fn a_hundredth_more_is_too_much() {
+fn a_hundredth_more_is_too_much_on_arm_and_a_tenth_on_x86() {
     let kept = record(&[("gemm", [10_000, 5000, 900]), ("conv", [800, 700, 600])]);
-    let (better, worse) = differences(&kept, &record(&[("gemm", [10_099, 5000, 908]), ("conv", [793, 694, 595])]));
+    let (better, worse) = differences(&kept, &record(&[("gemm", [10_099, 5000, 989]), ("conv", [793, 694, 545])]));
     assert_eq!((better, worse), (Vec::new(), Vec::new()));
 
-    let (better, worse) = differences(&kept, &record(&[("gemm", [10_102, 5000, 911]), ("conv", [800, 690, 600])]));
-    let expected = ["cortex-a72: 10000 -> 10102 instructions (+1.0 %)", "avx2: 900 -> 911 instructions (+1.2 %)"];
+    let (better, worse) = differences(&kept, &record(&[("gemm", [10_102, 5000, 991]), ("conv", [800, 690, 600])]));
+    let expected = ["cortex-a72: 10000 -> 10102 instructions (+1.0 %)", "avx2: 900 -> 991 instructions (+10.1 %)"];
     assert_eq!(worse, expected.map(|line| format!("gemm on {line}")));
     assert_eq!(better, ["conv on cortex-a76: 700 -> 690 instructions (-1.4 %)"]);
 }
