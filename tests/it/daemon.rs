@@ -80,9 +80,15 @@ fn subscribe(port: u16, mut enough: impl FnMut(&str, &[u8]) -> bool) {
 }
 
 pub(crate) fn terminate(daemon: &mut Daemon) -> Duration {
+    terminate_while(daemon, || {})
+}
+
+/// As [`terminate`]; `meanwhile` runs once the signal is out.
+pub(crate) fn terminate_while(daemon: &mut Daemon, meanwhile: impl FnOnce()) -> Duration {
     let asked = Instant::now();
     let id = rustix::process::Pid::from_child(&daemon.child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    meanwhile();
     while asked.elapsed() < PATIENCE {
         if let Some(status) = daemon.child.try_wait().unwrap() {
             assert!(status.success(), "the daemon ended with {status}");
