@@ -26,6 +26,7 @@ use clawdbot_flow::rooted::Root;
 use clawdbot_nn::bundle::{Bundle, BundleError};
 use clawdbot_nn::workers::Workers;
 use clawdbot_vision::preprocess::PreprocessError;
+use tokio::runtime::Runtime;
 
 #[cfg(feature = "broker")]
 use crate::broker::{self, BrokerError};
@@ -102,11 +103,7 @@ pub(crate) fn run(
     let seed = install::seed(clock.as_ref());
     let isa = environment.isa().map_err(AppError::Isa)?;
     let bundle = open_bundle(config.detector.model.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .on_thread_start(|| Turns::Short.ask())
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let stop = Stop::new();
     shutdown::on_signal(&runtime, stop.clone());
 
@@ -167,8 +164,14 @@ pub(crate) fn run(
     outcome
 }
 
+/// Carries MQTT, on one thread.
+fn runtime() -> std::io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).on_thread_start(|| Turns::Short.ask()).enable_all().build()
+}
+
 /// The last events are on their way; the client empties its queues, says `offline` and parts within 5 s.
-fn part(runtime: tokio::runtime::Runtime, client: tokio::task::JoinHandle<u64>) {
+fn part(runtime: Runtime, client: tokio::task::JoinHandle<u64>) {
     match runtime.block_on(client) {
         Ok(0) => {}
         Ok(unsent) => tracing::warn!("{unsent} messages were not delivered: the broker did not take them in time"),

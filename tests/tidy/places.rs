@@ -20,6 +20,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("kernels/src/strided.rs", "slices a stride apart, checked once a tile"),
     ("kernels/src/x86.rs", "loads, stores, and a place in the order of instructions"),
     ("kernels/tests/variants/guarded.rs", "pages that must not be touched, at both ends of a buffer"),
+    ("src/app/turns.rs", "how long a thread's turns are"),
     ("src/mqtt/payload/time_sync.rs", "adjtimex"),
     ("tests/it/steady_state.rs", "an allocator that counts"),
     ("src/sources/camera/v4l2/kernel.rs", "ioctls, poll and mapped buffers of a video device"),

@@ -27,10 +27,7 @@ const FORMS: [(&str, Option<usize>); 3] =
 
 /// Prints gigabytes a second.
 pub(crate) fn print(isas: &[Isa]) {
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let [one, all_of_them] = [1, all].map(adding);
-    println!("gigabytes of weights a second: from a cache, from memory");
-    println!("a loop that adds: {one:.1}; {all} at a time: {all_of_them:.1} together");
+    println!("gigabytes of weights a second: from a cache, from memory; a loop that adds: {:.1}", adding());
     let heads: Vec<String> = isas.iter().map(|isa| format!("{:>20}", isa.name())).collect();
     println!("{:<26}{}", "layer", heads.concat());
     // Any byte is a weight, and these are scales, too.
@@ -49,10 +46,10 @@ pub(crate) fn print(isas: &[Isa]) {
     }
 }
 
-/// Of a loop that does nothing else, on some threads.
-fn adding(threads: usize) -> f64 {
+/// Of a loop that does nothing else.
+fn adding() -> f64 {
     let words = vec![1_u64; MEMORY / 8];
-    let add = |words: &[u64]| {
+    best(MEMORY, || {
         let mut sums = [0_u64; 8];
         for line in words.as_chunks::<8>().0 {
             for (sum, word) in sums.iter_mut().zip(line) {
@@ -60,13 +57,6 @@ fn adding(threads: usize) -> f64 {
             }
         }
         black_box(sums);
-    };
-    best(MEMORY, || {
-        std::thread::scope(|scope| {
-            for part in words.chunks(words.len().div_ceil(threads)) {
-                scope.spawn(|| add(part));
-            }
-        });
     })
 }
 
