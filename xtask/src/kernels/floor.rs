@@ -99,14 +99,15 @@ pub(super) fn run(record: bool) -> Outcome {
 }
 
 impl Machine {
-    /// Builds the program with the calls.
+    /// Builds the program with the calls, in a folder of its own: a release that is being built elsewhere would keep it waiting.
     fn build(&self) -> Result<PathBuf, String> {
+        let folder = process::target_directory().join("counts");
         let arguments =
             ["build", "--quiet", "--release", "--locked", "--package", "clawdbot-kernels", "--example", "cases"];
         let mut command = process::cargo(&arguments);
-        command.args(["--target", self.target]).env(self.linker.0, self.linker.1);
+        command.args(["--target", self.target, "--target-dir"]).arg(&folder).env(self.linker.0, self.linker.1);
         process::run(&mut command)?;
-        Ok(process::target_directory().join(self.target).join("release/examples/cases"))
+        Ok(folder.join(self.target).join("release/examples/cases"))
     }
 
     fn qemu(&self) -> Command {
