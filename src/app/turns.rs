@@ -21,8 +21,9 @@ pub(crate) enum Turns {
 }
 
 impl Turns {
-    /// Short: the least that Linux takes. Long: what Linux gives by itself on four cores, where few get less; the longer it is,
-    /// the longer waits a thread that had more than its share before.
+    /// Short: the least that Linux takes. Long: about what Linux gives by itself on eight cores (on four three quarters of it, on two
+    /// half of it); the longer it is, the longer waits a thread that had more than its share before. Both together were tried: a
+    /// frame's thread then woke up 0.06 ms late at most, beside turns of 6 ms once 2.9.
     const fn length(self) -> Duration {
         match self {
             Self::Short => Duration::from_micros(100),

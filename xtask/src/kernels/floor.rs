@@ -56,7 +56,6 @@ struct Core {
 }
 
 /// An architecture: how it is built for, and what runs it.
-#[derive(PartialEq, Eq)]
 struct Machine {
     target: &'static str,
     linker: (&'static str, &'static str),
@@ -135,8 +134,8 @@ fn calls(machine: &Machine, program: &Path) -> Result<Vec<Call>, String> {
     calls.filter(|calls| !calls.is_empty()).ok_or_else(|| format!("{} lists no calls", program.display()))
 }
 
-/// Counts every call on every one of [`CORES`] by `total`, which answers the instructions of a whole run with so many repetitions. Two
-/// runs that differ by one repetition differ by one call. As many at a time as there are processors here.
+/// Counts every call on every one of [`CORES`], named by its place, by `total`, which answers the instructions of a whole run with so
+/// many repetitions. Two runs that differ by one repetition differ by one call. As many at a time as there are processors here.
 fn count_all(
     mut calls: Vec<Call>,
     total: &(dyn Fn(&str, usize, u32) -> Result<u64, String> + Sync),
